@@ -1,0 +1,1 @@
+"""Training data: what a file is (facts), how it is read, what may be wrong, how it is counted."""

@@ -1,0 +1,218 @@
+"""The two documents that a team writes: ``FineTune`` and ``Project``.
+
+Field names inside ``spec`` are the API's own where it has one. The JSON Schemas under ``schemas/``
+are generated from these models. Bounds: OpenAI's API document of 2026-08-21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Annotated, Literal, cast
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError
+
+API_VERSION = "reconciler.dev/v1"
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+AUTO = "auto"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN, description="[a-z0-9-], 1..63 characters")]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Document(BaseModel):
+    """Base of all parts of a document: immutable, no unknown keys, nothing bent to fit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _bound_error(expected: str, found: object) -> PydanticCustomError:
+    return PydanticCustomError(
+        "bound", "expected {expected}", {"expected": expected, "found": repr(found)}
+    )
+
+
+def _whole(low: int, high: int) -> Callable[[object], object]:
+    """``"auto"`` or a whole number within bounds; 3.0 is 3. One error, not one a union member."""
+
+    def check(value: object) -> object:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if value == AUTO or (type(value) is int and low <= value <= high):
+            return value
+        raise _bound_error(f'"auto" or a whole number from {low} to {high}', value)
+
+    return check
+
+
+def _positive(high: float = inf) -> Callable[[object], object]:
+    """``"auto"`` or a finite number above 0, up to ``high``; 3 is 3.0."""
+    limit = f", at most {high:g}" if high < inf else ""
+
+    def check(value: object) -> object:
+        if value == AUTO:
+            return value
+        if type(value) in (int, float) and 0 < cast(float, value) <= high and value != inf:
+            return float(cast(float, value))
+        raise _bound_error(f'"auto" or a number above 0{limit}', value)
+
+    return check
+
+
+def _auto_or(bounds: JsonSchemaValue) -> WithJsonSchema:
+    return WithJsonSchema({"oneOf": [{"const": AUTO}, bounds]})
+
+
+Epochs = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(_whole(1, 50)),
+    _auto_or({"type": "integer", "minimum": 1, "maximum": 50}),
+]
+BatchSize = Annotated[
+    int | Literal["auto"],
+    BeforeValidator(_whole(1, 256)),
+    _auto_or({"type": "integer", "minimum": 1, "maximum": 256}),
+]
+LearningRate = Annotated[
+    float | Literal["auto"],
+    BeforeValidator(_positive()),
+    _auto_or({"type": "number", "exclusiveMinimum": 0}),
+]
+Beta = Annotated[
+    float | Literal["auto"],
+    BeforeValidator(_positive(2.0)),
+    _auto_or({"type": "number", "exclusiveMinimum": 0, "maximum": 2}),
+]
+
+
+class Hyperparameters(Document):
+    """The API's hyperparameters; absent or "auto" lets the service choose."""
+
+    n_epochs: Epochs | None = Field(None, description='passes over the data: "auto" or 1..50')
+    batch_size: BatchSize | None = Field(None, description='examples a step: "auto" or 1..256')
+    learning_rate_multiplier: LearningRate | None = Field(None, description='"auto" or above 0')
+    beta: Beta | None = Field(None, description='dpo only: "auto" or above 0, at most 2')
+
+    def declared(self) -> dict[str, int | float | str]:
+        """The fields that were written, "auto" included, by the API's names."""
+        return self.model_dump(exclude_none=True)
+
+
+class Dataset(Document):
+    """Paths of the JSONL files, relative to the spec file and inside the project."""
+
+    training: Text = Field(description="the training file")
+    validation: Text | None = Field(None, description="held-out examples, never trained on")
+
+
+def _dataset_shorthand(value: object) -> object:
+    return {"training": value} if isinstance(value, str) else value
+
+
+def _dataset_schema() -> WithJsonSchema:
+    text = {"type": "string", "minLength": 1}
+    return WithJsonSchema({"anyOf": [text, Dataset.model_json_schema()]})
+
+
+class Metadata(Document):
+    """A document's name, and labels to select by; neither ever causes a training."""
+
+    name: Name
+    labels: dict[Text, str] = Field(default_factory=dict, description="free; selectable with -l")
+
+
+class FineTuneSpec(Document):
+    """What shall be trained: base, data, method, hyperparameters."""
+
+    model: Text = Field(description="a snapshot such as gpt-4.1-mini-2025-04-14, never an alias")
+    dataset: Annotated[Dataset, BeforeValidator(_dataset_shorthand), _dataset_schema()]
+    method: Literal["supervised", "dpo"] = "supervised"
+    hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
+    suffix: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        None, description="shown in the model's name"
+    )
+    seed: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
+
+    @field_validator("hyperparameters")
+    @classmethod
+    def _beta_is_for_dpo(cls, value: Hyperparameters, info: ValidationInfo) -> Hyperparameters:
+        method = info.data.get("method", "dpo")
+        if method != "dpo" and value.beta is not None:
+            raise PydanticCustomError(
+                "beta_without_dpo",
+                "expected {expected}",
+                {"expected": "beta only with method: dpo", "found": f"beta, method: {method}"},
+            )
+        return value
+
+
+class FineTune(Document):
+    """One model that shall exist."""
+
+    apiVersion: Literal["reconciler.dev/v1"]  # noqa: N815  # Kubernetes' own spelling
+    kind: Literal["FineTune"]
+    metadata: Metadata
+    spec: FineTuneSpec
+
+
+class ProviderPin(Document):
+    """The endpoint that this project lives on; any other is refused."""
+
+    base_url: Text | None = Field(None, description="such as https://api.openai.com/v1")
+    organization: Text | None = None
+    project: Text | None = None
+
+
+class Budget(Document):
+    """Limits in US dollars; an estimate above them is refused."""
+
+    per_pass: Annotated[float, Field(ge=0)] | None = Field(None, description="all new trainings")
+
+
+class LedgerSettings(Document):
+    """Where rights to create are kept. All runners of one project must share it."""
+
+    kind: Literal["dir"] = "dir"
+    path: Text = Field(".reconciler/ledger", description="relative to the project root")
+
+
+class Price(Document):
+    """An override of a catalog price, for a contract of one's own or another endpoint."""
+
+    training: Annotated[float, Field(ge=0)] = Field(description="US dollars a million tokens")
+    source: Text = Field(description="where the figure comes from")
+
+
+class ProjectSpec(Document):
+    """Settings of the whole project."""
+
+    specs: list[Text] = Field(default_factory=lambda: ["specs"], description="folders of specs")
+    provider: ProviderPin = Field(default_factory=ProviderPin)
+    budget: Budget = Field(default_factory=Budget)
+    doubt_budget: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="a training below this may be sent again when its first reply was lost"
+    )
+    doubt_window: Annotated[int, Field(ge=1)] = Field(
+        900, description="seconds by the server's clock before a lost reply may be judged"
+    )
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
+    prices: dict[Text, Price] = Field(default_factory=dict, description="by base model")
+
+
+class Project(Document):
+    """``reconciler.yaml`` at the root: the owner's name, the pinned endpoint, the limits."""
+
+    apiVersion: Literal["reconciler.dev/v1"]  # noqa: N815  # Kubernetes' own spelling
+    kind: Literal["Project"]
+    metadata: Metadata
+    spec: ProjectSpec = Field(default_factory=ProjectSpec)
