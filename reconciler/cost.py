@@ -1,0 +1,86 @@
+"""What a training will cost: tokens x epochs x price, before a job exists.
+
+Supervised and dpo trainings are billed by the tokens of the training file times the epochs;
+validation is free. An epoch count left to the service is estimated by OpenAI's documented default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from reconciler.catalog import Catalog, base_name
+from reconciler.spec import AUTO, Price
+from reconciler.state import Training
+
+DEFAULT_EPOCHS = 3
+MIN_TARGET, MAX_TARGET, MAX_DEFAULT_EPOCHS = 100, 25_000, 25
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An expected bill.
+
+    Attributes:
+        tokens: tokens in the training file.
+        epochs: as declared, or the documented default.
+        is_default: whether the epochs are a guess at what the service will choose.
+        price: US dollars a million trained tokens; None if nobody published one.
+        source: where the price was read.
+    """
+
+    tokens: int
+    epochs: int
+    is_default: bool
+    price: float | None
+    source: str
+
+    @property
+    def trained_tokens(self) -> int:
+        """Billable tokens: the file's, once an epoch."""
+        return self.tokens * self.epochs
+
+    @property
+    def usd(self) -> float | None:
+        """US dollars; None if there is no price."""
+        return None if self.price is None else self.trained_tokens * self.price / 1_000_000
+
+
+def estimate(training: Training, catalog: Catalog, prices: Mapping[str, Price]) -> Estimate:
+    """The expected bill of a training; a Project's price goes before the catalog's."""
+    declared = training.hyperparameters.get("n_epochs", AUTO)
+    is_default = declared == AUTO
+    price, source = training_price(training.model, catalog, prices)
+    return Estimate(
+        tokens=training.training.tokens,
+        epochs=default_epochs(training.training.examples) if is_default else cast(int, declared),
+        is_default=is_default,
+        price=price,
+        source=source,
+    )
+
+
+def default_epochs(examples: int) -> int:
+    """The epochs that OpenAI's notebook documents for "auto"; 10 examples gave 10 in a real job."""
+    if examples * DEFAULT_EPOCHS < MIN_TARGET:
+        return min(MAX_DEFAULT_EPOCHS, MIN_TARGET // max(1, examples))
+    if examples * DEFAULT_EPOCHS > MAX_TARGET:
+        return max(1, MAX_TARGET // examples)
+    return DEFAULT_EPOCHS
+
+
+def total_usd(estimates: list[Estimate]) -> float:
+    """The sum of all that have a price."""
+    return sum(e.usd for e in estimates if e.usd is not None)
+
+
+def training_price(
+    model: str, catalog: Catalog, prices: Mapping[str, Price]
+) -> tuple[float | None, str]:
+    """US dollars a million trained tokens, and where that was read; (None, "") if unknown."""
+    override = prices.get(model) or prices.get(base_name(model))
+    if override:
+        return override.training, override.source
+    row = catalog.base(model)
+    return (row.training, f"{row.source} ({row.as_of})") if row else (None, "")

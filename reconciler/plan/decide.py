@@ -1,0 +1,331 @@
+"""The decision table: what to do for one training, given everything observed about its key.
+
+    our jobs with this key         the latest claim after them      decision
+    -----------------------------  -------------------------------  -----------------------------
+    one succeeded, model answers   -                                nothing: Ready
+    one alive                      -                                wait: Training
+    -                              in doubt, window not over        hold: InDoubt
+    -                              in doubt, window over            next attempt below doubt_budget,
+                                                                    else hold: InDoubt
+    -                              created, job not to be seen      hold: JobMissing
+    -                              refused: 429, or never sent      next attempt after the back-off
+    -                              refused: anything else           hold: CreateRefused
+    -                              abandoned                        next attempt
+    one succeeded, model gone      -                                drift: ModelDeleted
+    last one cancelled             -                                drift: JobCancelled
+    last one failed, transient     -                                next attempt, once
+    last one failed, otherwise     -                                hold: JobFailed
+    none                           none                             attempt 1
+
+Each later live job of ours is cancelled: Duplicate. A next attempt is held if another owner has a
+job with the key (ForeignJob) or the endpoint has ended training (TrainingEnded). ``retry`` by a
+person opens what a failure, a refusal, a cancellation or a deletion holds; never a doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.ownership import read_mark
+from reconciler.plan.model import Reason
+from reconciler.state import (
+    Claim,
+    Closing,
+    ClosingKind,
+    Condition,
+    Health,
+    Job,
+    JobStatus,
+    Right,
+    Sync,
+    Training,
+)
+
+TRAINING_NOT_AVAILABLE = "training_not_available"
+TRANSIENT_CODES = frozenset({"server_error", "internal_error"})
+TRANSIENT_RETRIES = 1
+SECONDS_AFTER_429, SECONDS_NOT_SENT, LONGEST_BACK_OFF = 60, 5, 3600
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a pass may decide by itself.
+
+    Attributes:
+        doubt_window: seconds by the server's clock before a lost reply may be judged.
+        doubt_budget: US dollars below which it is judged without a person.
+        retry: names whose failures a person asked to try again.
+    """
+
+    doubt_window: int = 900
+    doubt_budget: float = 0.0
+    retry: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that decides about one training.
+
+    Attributes:
+        owner: ours.
+        training: what is desired.
+        jobs: ours with this key, by creation: by their mark, or by the ledger's word.
+        foreign: another owner's with this key.
+        rights: the ledger's records of this key, by attempt.
+        models: fine-tuned models that answer.
+        usd: the expected bill, if there is a price.
+        is_changed: whether an earlier training of this name exists.
+        ended: the endpoint's refusal of all training, if it gave one.
+        now: the server's clock.
+        limits: what may be decided without a person.
+    """
+
+    owner: str
+    training: Training
+    jobs: tuple[Job, ...]
+    foreign: tuple[Job, ...]
+    rights: tuple[Right, ...]
+    models: frozenset[str]
+    usd: float | None
+    is_changed: bool
+    ended: Closing | None
+    now: int
+    limits: Limits
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether a person asked to try this training again."""
+        return not self.limits.retry.isdisjoint(self.training.used_by)
+
+    @property
+    def next_attempt(self) -> int:
+        """One more than any attempt that a job or a claim bears: the same for every runner."""
+        return 1 + max(
+            [*map(attempt_of, self.jobs), *(r.claim.attempt for r in self.rights)], default=0
+        )
+
+    @property
+    def marked(self) -> tuple[Job, ...]:
+        """Our jobs that say so themselves: no other is ever cancelled."""
+        marks = ((job, read_mark(job)) for job in self.jobs)
+        return tuple(job for job, mark in marks if mark and mark.owner == self.owner)
+
+    @property
+    def pending(self) -> Right | None:
+        """The latest claim, if no job of ours has reached its attempt."""
+        reached = max(map(attempt_of, self.jobs), default=0)
+        last = self.rights[-1] if self.rights else None
+        return last if last and last.claim.attempt > reached else None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A condition, the job it speaks of, and what to do: create, cancel, or neither."""
+
+    condition: Condition
+    job: Job | None = None
+    create: Reason | None = None
+    cancel: tuple[Job, ...] = ()
+
+
+def decide(case: Case) -> Decision:
+    """The one right answer for a training; see the table above."""
+    answering = [job for job in case.jobs if job.fine_tuned_model in case.models]
+    alive = [job for job in case.jobs if not job.status.is_terminal]
+    succeeded = [job for job in answering if job.status is JobStatus.SUCCEEDED]
+    if succeeded:
+        return _ready(succeeded[0], _superfluous(case, alive))
+    if alive:
+        return _wait(alive[0], _superfluous(case, alive[1:]))
+    if case.pending:
+        return _after_claim(case, case.pending)
+    if case.jobs:
+        return _after_job(case, case.jobs[-1])
+    if case.is_changed:
+        return _create(case, Reason.SPEC_CHANGED, "the spec changed since its last training")
+    return _create(case, Reason.NOT_TRAINED, "nothing was trained for it yet")
+
+
+def attempt_of(job: Job) -> int:
+    """The attempt in a job's mark; 1 where the endpoint kept none."""
+    mark = read_mark(job)
+    return mark.attempt if mark else 1
+
+
+def _superfluous(case: Case, alive: list[Job]) -> tuple[Job, ...]:
+    return tuple(job for job in alive if job in case.marked)
+
+
+def _ready(job: Job, superfluous: tuple[Job, ...]) -> Decision:
+    message = f"{job.fine_tuned_model} answers"
+    return Decision(
+        Condition(Sync.IN_SYNC, Health.READY, Reason.READY, message), job, cancel=superfluous
+    )
+
+
+def _wait(job: Job, superfluous: tuple[Job, ...]) -> Decision:
+    message = f"{job.id} is {job.status.replace('_', ' ')}"
+    return Decision(
+        Condition(Sync.IN_SYNC, Health.PROGRESSING, Reason.TRAINING, message),
+        job,
+        cancel=superfluous,
+    )
+
+
+# ---- after a claim without a job ---------------------------------------------------------------
+
+
+def _after_claim(case: Case, right: Right) -> Decision:
+    if right.closing is None:
+        return _in_doubt(case, right.claim)
+    match right.closing.kind:
+        case ClosingKind.CREATED:
+            return _job_missing(case, right.closing)
+        case ClosingKind.REFUSED:
+            return _refused(case, right)
+        case ClosingKind.NOT_SENT:
+            return _back_off(case, right, SECONDS_NOT_SENT, "no connection could be made")
+        case ClosingKind.ABANDONED:
+            return _create(case, Reason.DOUBT_SETTLED, "the attempt in doubt was abandoned")
+
+
+def _in_doubt(case: Case, claim: Claim) -> Decision:
+    left = claim.at + case.limits.doubt_window - case.now
+    if left > 0:
+        return _held(
+            Reason.IN_DOUBT,
+            f"attempt {claim.attempt} was sent and has not been seen yet: a runner is at it, or "
+            "its reply was lost",
+            f"nothing; a pass looks again, and can judge it in {left} s",
+        )
+    if case.usd is not None and case.usd < case.limits.doubt_budget:
+        return _create(case, Reason.DOUBT_SETTLED, "no job came of the last attempt")
+    name = case.training.name
+    return _held(
+        Reason.IN_DOUBT,
+        f"attempt {claim.attempt} was sent {case.now - claim.at} s ago and no job came of it, as "
+        "far as the endpoint shows",
+        f"look in the dashboard, then: reconcile settle {name} --adopt JOB, or "
+        f"reconcile settle {name} --abandon",
+    )
+
+
+def _job_missing(case: Case, closing: Closing) -> Decision:
+    return _held(
+        Reason.JOB_MISSING,
+        f"{closing.job_id} was created for it, and this endpoint doesn't show it",
+        "check that the key, the organisation and the project are the right ones; if the job is "
+        f"gone for good: reconcile settle {case.training.name} --abandon",
+    )
+
+
+def _refused(case: Case, right: Right) -> Decision:
+    closing = right.closing
+    assert closing is not None  # noqa: S101  # the caller has matched it
+    if closing.status == 429:
+        return _back_off(case, right, SECONDS_AFTER_429, f"429 {closing.message}")
+    if case.is_retry:
+        return _create(case, Reason.RETRY_ASKED, "a person asked to try again")
+    reason = (
+        Reason.TRAINING_ENDED if closing.code == TRAINING_NOT_AVAILABLE else Reason.CREATE_REFUSED
+    )
+    return _held(
+        reason,
+        f"the endpoint refused ({closing.status} {closing.code}): {closing.message}",
+        f"change the spec or its data, or: reconcile retry {case.training.name}",
+        Health.FAILED,
+    )
+
+
+def _back_off(case: Case, right: Right, seconds: int, why: str) -> Decision:
+    closing = right.closing
+    assert closing is not None  # noqa: S101  # the caller has matched it
+    delay = min(LONGEST_BACK_OFF, seconds * 2 ** (right.claim.attempt - 1))
+    opens = closing.at + max(delay, closing.retry_after or 0)
+    if case.now >= opens or case.is_retry:
+        return _create(case, Reason.RETRY_REFUSAL, f"the last attempt was turned away: {why}")
+    left = int(opens - case.now)
+    return _held(Reason.BACKING_OFF, why, f"nothing; the next attempt opens in {left} s")
+
+
+# ---- after jobs that came to nothing -----------------------------------------------------------
+
+
+def _after_job(case: Case, job: Job) -> Decision:
+    if case.is_retry:
+        return _create(case, Reason.RETRY_ASKED, "a person asked to try again", job)
+    succeeded = [job for job in case.jobs if job.status is JobStatus.SUCCEEDED]
+    if succeeded:
+        return _drift(
+            case,
+            succeeded[0],
+            Reason.MODEL_DELETED,
+            f"{succeeded[0].fine_tuned_model} no longer answers",
+        )
+    if job.status is JobStatus.CANCELLED:
+        return _drift(case, job, Reason.JOB_CANCELLED, f"{job.id} was cancelled")
+    return _after_failure(case, job)
+
+
+def _drift(case: Case, job: Job, reason: Reason, message: str) -> Decision:
+    remedy = f"to train it again: reconcile retry {case.training.name}"
+    return Decision(Condition(Sync.DRIFTED, Health.MISSING, reason, message, remedy), job)
+
+
+def _after_failure(case: Case, job: Job) -> Decision:
+    failures = [j for j in case.jobs if _is_transient(j)]
+    if _is_transient(job) and len(failures) <= TRANSIENT_RETRIES:
+        return _create(case, Reason.RETRY_TRANSIENT, f"{job.id} failed by the service's fault", job)
+    error = f"{job.error.code}: {job.error.message}" if job.error else "no reason given"
+    return _held(
+        Reason.JOB_FAILED,
+        f"{job.id} failed ({error})",
+        "the same job is never sent again: change the spec or its data, or: "
+        f"reconcile retry {case.training.name}",
+        Health.FAILED,
+        job,
+    )
+
+
+def _is_transient(job: Job) -> bool:
+    has_code = job.error is not None and job.error.code in TRANSIENT_CODES
+    return job.status is JobStatus.FAILED and has_code
+
+
+# ---- the gate before each create ---------------------------------------------------------------
+
+
+def _create(case: Case, reason: Reason, message: str, job: Job | None = None) -> Decision:
+    if case.foreign:
+        return _foreign(case.foreign[0])
+    if case.ended and not case.is_retry:
+        return _held(
+            Reason.TRAINING_ENDED,
+            f"this endpoint takes no new trainings: {case.ended.message}",
+            f"if that has changed: reconcile retry {case.training.name}",
+        )
+    return Decision(
+        Condition(Sync.OUT_OF_SYNC, Health.MISSING, reason, message), job, create=reason
+    )
+
+
+def _foreign(job: Job) -> Decision:
+    mark = read_mark(job)
+    owner = mark.owner if mark else "nobody"
+    return _held(
+        Reason.FOREIGN_JOB,
+        f"{job.id} is the same training and belongs to {owner}",
+        "use that project's model, or change a field if a second model is wanted",
+        job=job,
+    )
+
+
+def _held(
+    reason: Reason,
+    message: str,
+    remedy: str,
+    health: Health = Health.HELD,
+    job: Job | None = None,
+) -> Decision:
+    sync = Sync.UNKNOWN if reason is Reason.IN_DOUBT else Sync.OUT_OF_SYNC
+    return Decision(Condition(sync, health, reason, message, remedy), job)
