@@ -113,7 +113,9 @@ class Case:
     @property
     def pending(self) -> Right | None:
         """The latest claim, if no job of ours has reached its attempt."""
-        reached = max(map(attempt_of, self.jobs), default=0)
+        seen = {job.id for job in self.jobs}
+        named = (r.claim.attempt for r in self.rights if r.closing and r.closing.job_id in seen)
+        reached = max([*map(attempt_of, self.jobs), *named], default=0)
         last = self.rights[-1] if self.rights else None
         return last if last and last.claim.attempt > reached else None
 

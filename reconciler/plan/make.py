@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from reconciler.catalog import Catalog
 from reconciler.cost import estimate, training_price
 from reconciler.diff import Difference
-from reconciler.errors import ScanIncomplete
 from reconciler.ownership import file_name, is_same_file, read_mark
 from reconciler.plan.decide import TRAINING_NOT_AVAILABLE, Case, Decision, Limits, decide
 from reconciler.plan.model import (
@@ -64,11 +63,7 @@ def make_plan(
     tariff: Tariff,
     limits: Limits,
 ) -> Plan:
-    """The plan for the selected trainings. Pure: the same arguments give the same plan.
-
-    Raises:
-        ScanIncomplete: a create would rest on an absence that was not proved.
-    """
+    """The plan for the selected trainings. Pure: the same arguments give the same plan."""
     scene = _Scene(
         *(desired, observed, differences, tariff, limits),
         jobs=_jobs_by_key(observed),
@@ -81,8 +76,6 @@ def make_plan(
     creates = [
         _create(case, reason, scene) for case, decision in decided if (reason := decision.create)
     ]
-    if creates and not observed.is_complete:
-        raise ScanIncomplete("not all jobs of the endpoint were looked at; nothing may be created")
     return Plan(
         owner=desired.owner,
         endpoint=observed.endpoint,
@@ -91,6 +84,7 @@ def make_plan(
         actions=(*_uploads(creates), *creates, *_cancels(decided), *_waits(decided)),
         resources=tuple(_resource(case.training, decision) for case, decision in decided),
         orphans=tuple(_orphans(desired, observed)),
+        is_proved=observed.is_complete,
     )
 
 

@@ -147,7 +147,8 @@ class Plan:
     """Everything that apply will do, and how each resource stands.
 
     What apply does follows from ``actions`` alone. ``taken_at`` (server time) and ``revision`` are
-    told, and are not part of the digest: the same decisions have the same digest.
+    told, and are not part of the digest: the same decisions have the same digest. ``is_proved``:
+    every job of the endpoint was looked at, so what the plan creates is surely not there.
     """
 
     owner: str
@@ -157,6 +158,7 @@ class Plan:
     actions: tuple[Action, ...]
     resources: tuple[Resource, ...]
     orphans: tuple[Orphan, ...]
+    is_proved: bool
 
     @property
     def digest(self) -> str:

@@ -1,0 +1,218 @@
+"""Runs a plan: one outcome an action, in the plan's order. It decides nothing.
+
+A create is claimed in the ledger, sent once, and what came of it is written beside the claim. An
+answer that says neither yes nor no is left in doubt: a later pass looks before anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import assert_never
+
+from reconciler.errors import (
+    DatasetChanged,
+    NotSent,
+    ProviderError,
+    Refused,
+    ReplyLost,
+    RevisionMoved,
+    ScanIncomplete,
+)
+from reconciler.ledger import Ledger
+from reconciler.ownership import metadata_for, read_mark
+from reconciler.plan import Action, Cancel, Create, Plan, Upload, Wait
+from reconciler.plan.decide import TRAINING_NOT_AVAILABLE
+from reconciler.providers.protocol import JobRequest, Writer
+from reconciler.state import Claim, Closing, ClosingKind, Job, Revision
+
+Progress = Callable[[Upload, int], None]
+
+
+class Result(StrEnum):
+    """What became of an action."""
+
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"  # sent, and nobody knows what came of it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One action, what became of it, and the sentence for people."""
+
+    action: Action
+    result: Result
+    message: str
+    job_id: str = ""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The world that apply may touch, each part passed in.
+
+    Attributes:
+        root: folder that upload paths are relative to.
+        writer, ledger: the provider and the rights to create.
+        now: the server's clock, Unix seconds.
+        nonce: a fresh unguessable text a claim.
+        revision: the checkout, looked at anew.
+        progress: told the bytes of an upload as they leave.
+    """
+
+    root: Path
+    writer: Writer
+    ledger: Ledger
+    now: Callable[[], int]
+    nonce: Callable[[], str]
+    revision: Callable[[], Revision]
+    progress: Progress
+
+
+def apply(plan: Plan, effects: Effects) -> Iterator[Outcome]:
+    """Run the plan; yields each outcome as soon as it is known.
+
+    Raises:
+        ScanIncomplete: the plan would create something whose absence nobody proved.
+    """
+    if plan.creates and not plan.is_proved:
+        raise ScanIncomplete("not all jobs of the endpoint were looked at; nothing may be created")
+    run = _Run(plan, effects, files={}, broken=set())
+    for action in plan.actions:
+        yield run.do(action)
+
+
+@dataclass
+class _Run:
+    """One run's memory: ids of fresh uploads, files that could not be sent, a stop for creates."""
+
+    plan: Plan
+    effects: Effects
+    files: dict[str, str]
+    broken: set[str]
+    stop: str = ""
+
+    def do(self, action: Action) -> Outcome:
+        match action:
+            case Upload():
+                return self._upload(action)
+            case Create():
+                return self._create(action)
+            case Cancel():
+                return self._cancel(action)
+            case Wait():
+                return Outcome(action, Result.DONE, "under way", action.job_id)
+            case _:
+                assert_never(action)
+
+    def _upload(self, action: Upload) -> Outcome:
+        path = self.effects.root / action.path
+        try:
+            file = self.effects.writer.upload(
+                path, action.file_name, action.sha256, lambda n: self.effects.progress(action, n)
+            )
+        except (ProviderError, DatasetChanged, OSError) as error:
+            self.broken.add(action.file_name)
+            return Outcome(action, Result.FAILED, str(error))
+        self.files[action.file_name] = file.id
+        return Outcome(action, Result.DONE, file.id)
+
+    def _cancel(self, action: Cancel) -> Outcome:
+        try:
+            job = self.effects.writer.cancel(action.job_id)
+        except ProviderError as error:
+            return Outcome(action, Result.FAILED, str(error), action.job_id)
+        return Outcome(action, Result.DONE, f"{job.id} {job.status}", job.id)
+
+    def _create(self, action: Create) -> Outcome:
+        if self.stop:
+            return Outcome(action, Result.SKIPPED, self.stop)
+        if self.broken.intersection(action.files):
+            return Outcome(action, Result.SKIPPED, "its data could not be uploaded")
+        self._check_revision()
+        claim = self._claim(action)
+        if not self.effects.ledger.claim(claim):
+            return Outcome(action, Result.SKIPPED, "another runner has the right to create it")
+        return self._send(action, claim)
+
+    def _check_revision(self) -> None:
+        if self.effects.revision() != self.plan.revision:
+            raise RevisionMoved("the checkout changed after the plan was made; nothing was created")
+
+    def _claim(self, action: Create) -> Claim:
+        return Claim(
+            endpoint=self.plan.endpoint.id,
+            key=action.key,
+            attempt=action.attempt,
+            nonce=self.effects.nonce(),
+            at=self.effects.now(),
+            owner=self.plan.owner,
+            name=action.training.name,
+        )
+
+    def _send(self, action: Create, claim: Claim) -> Outcome:
+        try:
+            job = self.effects.writer.create(self._request(action, claim))
+        except Refused as refusal:
+            return self._refused(action, claim, refusal)
+        except NotSent as error:
+            self._close(claim, Closing(ClosingKind.NOT_SENT, self.effects.now()))
+            return Outcome(action, Result.FAILED, f"nothing was sent: {error}")
+        except ReplyLost as error:
+            return Outcome(action, Result.UNKNOWN, _in_doubt(error))
+        self._close(claim, Closing(ClosingKind.CREATED, self.effects.now(), job_id=job.id))
+        return Outcome(action, Result.DONE, _created(job, claim), job.id)
+
+    def _request(self, action: Create, claim: Claim) -> JobRequest:
+        training = action.training
+        named = zip(action.files, action.file_ids, strict=True)
+        ids = [file_id or self.files[name] for name, file_id in named]
+        commit = self.plan.revision.commit
+        return JobRequest(
+            model=training.model,
+            method=training.method,
+            hyperparameters=training.hyperparameters,
+            training_file=ids[0],
+            validation_file=ids[1] if len(ids) > 1 else None,
+            suffix=training.suffix,
+            seed=training.seed,
+            metadata=metadata_for(training, claim, commit, action.estimate.trained_tokens),
+            nonce=claim.nonce,
+        )
+
+    def _refused(self, action: Create, claim: Claim, refusal: Refused) -> Outcome:
+        closing = Closing(
+            ClosingKind.REFUSED,
+            self.effects.now(),
+            status=refusal.status,
+            code=refusal.code,
+            message=refusal.message,
+            retry_after=refusal.retry_after,
+        )
+        self._close(claim, closing)
+        if refusal.code == TRAINING_NOT_AVAILABLE:
+            self.stop = "this endpoint takes no new trainings"
+        return Outcome(action, Result.FAILED, str(refusal))
+
+    def _close(self, claim: Claim, closing: Closing) -> None:
+        self.effects.ledger.close(claim, closing)
+
+
+def _created(job: Job, claim: Claim) -> str:
+    mark = read_mark(job)
+    if mark and mark.claim == claim.nonce:
+        return f"{job.id} created"
+    return (
+        f"{job.id} created; this endpoint keeps no marks, so its identity rests on the ledger: "
+        "keep it, and share it between all runners"
+    )
+
+
+def _in_doubt(error: ReplyLost) -> str:
+    return (
+        f"{error}. The job may exist or not, so nothing is sent again. Run reconcile once more: if "
+        "the job exists it is adopted, else the pass says when and how the doubt can be settled"
+    )

@@ -1,0 +1,128 @@
+"""Objects of the API read from plain JSON, leniently: real ones differ from the schema.
+
+What may be missing, null or of another name is listed in OpenAI's and Azure's real answers, not in
+their documents: ``error: {}`` on healthy jobs, null hyperparameters for dpo, unknown statuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from reconciler.errors import ScanIncomplete, Unavailable
+from reconciler.providers.protocol import Event
+from reconciler.state import Job, JobError, RemoteFile, read_status
+
+Raw = Mapping[str, object]
+
+
+class HasJson(Protocol):
+    """An HTTP response, as far as it matters here."""
+
+    def json(self) -> object:
+        """The parsed body; raises ValueError if it is none."""
+
+
+def read_job(raw: Raw) -> Job:
+    """A job from its JSON. Only ``id`` is insisted on; openai-facts names what real ones lack."""
+    if not text_of(raw, "id"):
+        raise Unavailable("a job without an id")
+    method = mapping_of(raw.get("method"))
+    kind = text_of(method, "type") or "supervised"
+    declared = mapping_of(mapping_of(method.get(kind)).get("hyperparameters"))
+    return Job(
+        id=text_of(raw, "id"),
+        status=read_status(text_of(raw, "status")),
+        created_at=_whole(raw.get("created_at")) or 0,
+        finished_at=_whole(raw.get("finished_at")),
+        model=text_of(raw, "model"),
+        fine_tuned_model=text_of(raw, "fine_tuned_model") or None,
+        training_file=text_of(raw, "training_file"),
+        validation_file=text_of(raw, "validation_file") or None,
+        method=kind,
+        hyperparameters=_scalars(declared or mapping_of(raw.get("hyperparameters"))),
+        seed=_whole(raw.get("seed")),
+        suffix=text_of(raw, "user_provided_suffix") or text_of(raw, "suffix") or None,
+        trained_tokens=_whole(raw.get("trained_tokens")),
+        error=_read_error(raw.get("error")),
+        metadata={k: v for k, v in mapping_of(raw.get("metadata")).items() if isinstance(v, str)},
+        result_files=_texts(raw.get("result_files")),
+    )
+
+
+def read_file(raw: Raw) -> RemoteFile:
+    """A file from its JSON; a missing status counts as usable."""
+    return RemoteFile(
+        id=text_of(raw, "id"),
+        name=text_of(raw, "filename"),
+        bytes=_whole(raw.get("bytes")) or 0,
+        created_at=_whole(raw.get("created_at")) or 0,
+        is_usable=text_of(raw, "status") not in ("error", "failed", "deleted"),
+    )
+
+
+def _read_error(raw: object) -> JobError | None:
+    """Healthy jobs carry ``{}``: only an error with a code or a message is one."""
+    error = mapping_of(raw)
+    code, message = text_of(error, "code"), text_of(error, "message")
+    return JobError(code, message, text_of(error, "param")) if code or message else None
+
+
+def read_event(raw: Raw) -> Event:
+    """One line of a job's story."""
+    return Event(
+        id=text_of(raw, "id"),
+        created_at=_whole(raw.get("created_at")) or 0,
+        level=text_of(raw, "level") or "info",
+        message=text_of(raw, "message"),
+        type=text_of(raw, "type") or "message",
+        data=mapping_of(raw.get("data")),
+    )
+
+
+def read_page(path: str, page: Raw, limit: int) -> tuple[list[Raw], bool]:
+    """The rows of one page and whether more follow; fails closed where that can't be known."""
+    rows = page.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ScanIncomplete(f"the list {path} holds no rows")
+    has_more = page.get("has_more")
+    if not isinstance(has_more, bool):  # some servers leave it out: a full page may hide another
+        has_more = len(rows) >= limit
+    if has_more and not rows:
+        raise ScanIncomplete(f"the list {path} says that it goes on, and shows nothing")
+    return rows, has_more
+
+
+def json_object(response: HasJson) -> Raw:
+    """The body as a JSON object; anything else is no answer."""
+    try:
+        body = response.json()
+    except ValueError as error:
+        raise Unavailable("the endpoint's answer is not JSON") from error
+    if not isinstance(body, Mapping):
+        raise Unavailable("the endpoint's answer is not a JSON object")
+    return body
+
+
+def mapping_of(value: object) -> Raw:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text_of(raw: object, name: str) -> str:
+    """The text under a name, empty if there is none."""
+    value = mapping_of(raw).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else []
+    return tuple(item for item in items if isinstance(item, str))
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _scalars(raw: Raw) -> dict[str, int | float | str]:
+    return {k: v for k, v in raw.items() if isinstance(v, int | float | str)}

@@ -1,0 +1,332 @@
+"""OpenAI, and every endpoint that takes its API, over the official SDK.
+
+Reads are retried by the SDK with back-off and Retry-After. A create is sent once: the SDK's default
+of two retries, without an idempotency header, makes up to three paid jobs of one call. Lists are
+read row by row as plain JSON, leniently: real objects differ from the schema.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from hashlib import sha256 as new_sha256
+from pathlib import Path
+from typing import IO, cast
+
+import httpx2
+import openai
+import stamina
+
+from reconciler.errors import (
+    DatasetChanged,
+    NotSent,
+    ProviderError,
+    Refused,
+    ReplyLost,
+    ScanIncomplete,
+    SettingsError,
+    Unavailable,
+)
+from reconciler.ownership import OWNER
+from reconciler.providers.objects import (
+    Raw,
+    json_object,
+    read_event,
+    read_file,
+    read_job,
+    read_page,
+    text_of,
+)
+from reconciler.providers.protocol import Answer, Event, JobRequest
+from reconciler.state import Endpoint, Job, RemoteFile
+
+READ_RETRIES = 4
+CREATE_TIMEOUT = 60.0
+UPLOAD_TIMEOUT = 600.0
+JOBS_A_PAGE, FILES_A_PAGE, EVENTS_A_PAGE = 100, 1000, 100
+DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 413, 422, 429})
+"""A create answered so has surely done nothing; any other failure is ambiguous."""
+FILE_WAIT_SECONDS, FILE_POLL_SECONDS = 600, 2.0
+
+
+class OpenAIProvider:
+    """A Reader and a Writer over one endpoint. Close it after use."""
+
+    def __init__(self, endpoint: Endpoint, key: str) -> None:
+        self._endpoint = endpoint
+        self._offset = 0.0
+        self._client = openai.OpenAI(
+            api_key=key,
+            base_url=endpoint.base_url,
+            organization=endpoint.organization or None,
+            project=endpoint.project or None,
+            max_retries=READ_RETRIES,
+            timeout=httpx2.Timeout(60.0, connect=10.0),
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    # ---- Reader --------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """The server's clock: ours, corrected by the Date of its latest answer."""
+        return int(time.time() + self._offset)
+
+    def jobs(self, owner: str | None = None) -> Iterator[Job]:
+        """Every job, or those of an owner: the server filters, and what it sends is checked."""
+        query = {f"metadata[{OWNER}]": owner} if owner else {}
+        for row in self._rows("/fine_tuning/jobs", query, JOBS_A_PAGE):
+            job = read_job(row)
+            if owner is None or job.metadata.get(OWNER) == owner:
+                yield job
+
+    def job(self, job_id: str) -> Job | None:
+        """One job; None if the endpoint knows none of that id."""
+        raw = self._get_or_none(f"/fine_tuning/jobs/{_path_part(job_id)}")
+        return None if raw is None else read_job(raw)
+
+    def files(self) -> Iterator[RemoteFile]:
+        """Every uploaded fine-tuning file."""
+        yield from map(read_file, self._rows("/files", {"purpose": "fine-tune"}, FILES_A_PAGE))
+
+    def models(self) -> Mapping[str, str]:
+        """Listed models and the day each ends, empty where none is announced."""
+        data = self._get("/models", {}).get("data")
+        if not isinstance(data, list):
+            raise ScanIncomplete("the list of models holds no rows")
+        return {text_of(row, "id"): text_of(row, "shutdown_date") for row in data}
+
+    def model_answers(self, model: str) -> bool:
+        """Whether the endpoint knows the model."""
+        return self._get_or_none(f"/models/{_path_part(model)}") is not None
+
+    def events(self, job_id: str, after: str | None = None) -> tuple[Event, ...]:
+        """Events, oldest first; pages are read newest first until ``after`` turns up."""
+        newest_first: list[Event] = []
+        path = f"/fine_tuning/jobs/{_path_part(job_id)}/events"
+        for row in self._rows(path, {}, EVENTS_A_PAGE):
+            event = read_event(row)
+            if event.id == after:
+                break
+            newest_first.append(event)
+        return tuple(reversed(newest_first))
+
+    def chat(self, model: str, text: str) -> Answer:
+        """One user message, one answer."""
+        with _reading():
+            completion = self._client.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": text}]
+            )
+        message = completion.choices[0].message
+        functions = (call.function for call in message.tool_calls or [] if call.type == "function")
+        return Answer(message.content or "", tuple(f"{f.name}({f.arguments})" for f in functions))
+
+    # ---- Writer --------------------------------------------------------------------------------
+
+    def upload(
+        self, path: Path, name: str, sha256: str, progress: Callable[[int], None]
+    ) -> RemoteFile:
+        """Stream a file from an open handle, hashed on its way, and wait until it is usable.
+
+        An upload that fails in passing is sent again: it costs nothing, and the earliest of two
+        equal files is used.
+        """
+        for attempt in stamina.retry_context(on=Unavailable, attempts=3, timeout=None):
+            with attempt, path.open("rb") as handle, _reading():
+                body = cast(IO[bytes], CheckedStream(handle, path.name, sha256, progress))
+                sent = self._client.with_options(max_retries=0).files.with_raw_response.create(
+                    file=(name, body), purpose="fine-tune", timeout=UPLOAD_TIMEOUT
+                )
+                return self._usable(json_object(sent.http_response))
+        raise AssertionError  # pragma: no cover  # retry_context returns or raises
+
+    def create(self, request: JobRequest) -> Job:
+        """One POST. What is neither a job nor a definite refusal raises ReplyLost."""
+        jobs = self._client.with_options(max_retries=0).fine_tuning.jobs.with_raw_response
+        with _sending():
+            sent = jobs.create(
+                **request.body(),  # type: ignore[arg-type]  # golden request bodies test its shape
+                extra_headers={"Idempotency-Key": request.nonce},
+                timeout=CREATE_TIMEOUT,
+            )
+        self._set_clock(sent.http_response)
+        try:
+            return read_job(json_object(sent.http_response))
+        except Unavailable as error:
+            raise ReplyLost("the answer to the create can't be read") from error
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job; a second cancel does no harm, so it may be retried."""
+        with _reading():
+            sent = self._client.fine_tuning.jobs.with_raw_response.cancel(job_id)
+            return read_job(json_object(sent.http_response))
+
+    # ---- HTTP ----------------------------------------------------------------------------------
+
+    def _get(self, path: str, query: Mapping[str, object]) -> Raw:
+        with _reading():
+            response = self._client.get(
+                path, cast_to=httpx2.Response, options={"params": dict(query)}
+            )
+            self._set_clock(response)
+            return json_object(response)
+
+    def _get_or_none(self, path: str) -> Raw | None:
+        try:
+            return self._get(path, {})
+        except Refused as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+
+    def _rows(self, path: str, query: Mapping[str, object], limit: int) -> Iterator[Raw]:
+        """The rows of all pages; fails closed if the list might not be whole."""
+        cursor: dict[str, str] = {}
+        seen: set[str] = set()
+        while True:
+            page = self._get(path, {**query, "limit": limit, **cursor})
+            rows, has_more = read_page(path, page, limit)
+            for row in rows:
+                row_id = text_of(row, "id")
+                if row_id in seen:
+                    raise ScanIncomplete(f"the list {path} shows {row_id} twice: its cursor loops")
+                seen.add(row_id)
+                yield row
+            if not has_more:
+                return
+            cursor = {"after": text_of(rows[-1], "id")}
+
+    def _usable(self, raw: Raw) -> RemoteFile:
+        """Wait until the service has looked at a file; OpenAI does so at once, others later."""
+        deadline = time.monotonic() + FILE_WAIT_SECONDS
+        while text_of(raw, "status") in ("pending", "processing", "running"):
+            if time.monotonic() > deadline:
+                raise ProviderError(f"file {raw.get('id')} is still being processed")
+            time.sleep(FILE_POLL_SECONDS)
+            raw = self._get(f"/files/{_path_part(text_of(raw, 'id'))}", {})
+        file = read_file(raw)
+        if not file.is_usable:
+            detail = text_of(raw, "status_details") or "no detail given"
+            raise ProviderError(f"the endpoint could not use file {file.id}: {detail}")
+        return file
+
+    def _set_clock(self, response: httpx2.Response) -> None:
+        try:
+            server = parsedate_to_datetime(response.headers["date"]).timestamp()
+        except (KeyError, ValueError):
+            return  # no clock of its own: ours has to do
+        self._offset = server - time.time()
+
+
+class CheckedStream(io.RawIOBase):
+    """A file that is hashed while it is sent, and that never ends well with the wrong digest.
+
+    The last chunk is held back until the digest is known to be right; a wrong one raises, so the
+    request stays incomplete and the endpoint stores nothing.
+    """
+
+    def __init__(
+        self, handle: IO[bytes], shown_as: str, sha256: str, progress: Callable[[int], None]
+    ) -> None:
+        self._handle = handle
+        self._shown_as = shown_as
+        self._expected = sha256
+        self._progress = progress
+        self._hash = new_sha256()
+
+    def fileno(self) -> int:
+        """The handle's: the length of the request is read from it."""
+        return self._handle.fileno()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Start again; the transport rewinds before it sends."""
+        self._hash = new_sha256()
+        return self._handle.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where the handle stands."""
+        return self._handle.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next chunk; the last one only if all bytes have the expected digest."""
+        chunk = self._handle.read(size)
+        self._hash.update(chunk)
+        if not self._rest() and self._hash.hexdigest() != self._expected:
+            raise DatasetChanged(
+                f"{self._shown_as} changed after it was checked; nothing was stored. Run again"
+            )
+        self._progress(len(chunk))
+        return chunk
+
+    def _rest(self) -> bool:
+        more = self._handle.read(1)
+        self._handle.seek(-len(more), io.SEEK_CUR)
+        return bool(more)
+
+
+# ---- what went wrong -----------------------------------------------------------------------------
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """The SDK's errors as ours, for calls that may be repeated."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _status_error(error) from error
+    except openai.APIConnectionError as error:
+        raise Unavailable(f"no answer from the endpoint: {_cause(error)}") from error
+    except openai.OpenAIError as error:
+        raise Unavailable(f"the endpoint's answer can't be read: {error}") from error
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    """The SDK's errors as ours, for the one call that costs money."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        if error.status_code in DEFINITE_REFUSALS:
+            raise _refused(error) from error
+        raise ReplyLost(f"the endpoint answered {error.status_code}") from error
+    except openai.APIConnectionError as error:
+        if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
+            raise NotSent(f"no connection: {_cause(error)}") from error
+        raise ReplyLost(f"the reply was lost: {_cause(error)}") from error
+    except openai.OpenAIError as error:
+        raise ReplyLost("the endpoint's answer can't be read") from error
+
+
+def _status_error(error: openai.APIStatusError) -> Exception:
+    if error.status_code == 401:
+        return SettingsError(f"the endpoint doesn't accept the key: {_refused(error).message}")
+    if error.status_code in DEFINITE_REFUSALS - {429}:
+        return _refused(error)
+    return Unavailable(f"the endpoint answered {error.status_code} after {READ_RETRIES} retries")
+
+
+def _refused(error: openai.APIStatusError) -> Refused:
+    body = error.body if isinstance(error.body, Mapping) else {}
+    message = text_of(body, "message") or error.message
+    code = text_of(body, "code") or text_of(body, "type")
+    return Refused(error.status_code, code, message, _retry_after(error.response))
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    text = response.headers.get("retry-after", "")
+    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else None
+
+
+def _cause(error: Exception) -> str:
+    return str(error.__cause__ or error) or type(error.__cause__ or error).__name__
+
+
+def _path_part(text: str) -> str:
+    """An id as one part of a URL's path, whatever is in it."""
+    return re.sub(r"[^A-Za-z0-9_:.\-]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), text)

@@ -1,0 +1,114 @@
+"""What the stages know of an endpoint: a Reader that changes nothing, and a Writer.
+
+Errors are those of ``reconciler.errors``: a read raises ``Unavailable`` or, where a list can't be
+trusted to be whole, ``ScanIncomplete``; a write raises ``Refused`` (a definite no), ``NotSent`` (a
+definite nothing) or ``ReplyLost`` (nobody knows).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.state import Job, RemoteFile
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """All that a create sends; ``nonce`` goes along as an Idempotency-Key."""
+
+    model: str
+    method: str
+    hyperparameters: Mapping[str, int | float | str]
+    training_file: str
+    validation_file: str | None
+    suffix: str | None
+    seed: int | None
+    metadata: Mapping[str, str]
+    nonce: str
+
+    def body(self) -> dict[str, object]:
+        """The request body: the API's names, nothing that was not declared."""
+        hyperparameters = dict(self.hyperparameters)
+        settings = {"hyperparameters": hyperparameters} if hyperparameters else {}
+        optional = {
+            "validation_file": self.validation_file,
+            "suffix": self.suffix,
+            "seed": self.seed,
+        }
+        return {
+            "model": self.model,
+            "training_file": self.training_file,
+            "method": {"type": self.method, self.method: settings},
+            "metadata": dict(self.metadata),
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a job's story; ``data`` holds step, losses and accuracies of a metrics event."""
+
+    id: str
+    created_at: int
+    level: str
+    message: str
+    type: str = "message"
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said: text, and the tool calls it asked for as ``name(arguments)``."""
+
+    text: str
+    calls: tuple[str, ...] = ()
+
+
+class Reader(Protocol):
+    """Looks; changes nothing."""
+
+    def now(self) -> int:
+        """The server's clock as of its latest answer, Unix seconds."""
+
+    def jobs(self, owner: str | None = None) -> Iterator[Job]:
+        """Every job, newest first; with ``owner`` those alone that bear its mark."""
+
+    def job(self, job_id: str) -> Job | None:
+        """One job; None if there is none of that id."""
+
+    def files(self) -> Iterator[RemoteFile]:
+        """Every uploaded fine-tuning file."""
+
+    def models(self) -> Mapping[str, str]:
+        """Listed models: name -> the day it ends (``YYYY-MM-DD``), or empty."""
+
+    def model_answers(self, model: str) -> bool:
+        """Whether a model exists, listed or not."""
+
+    def events(self, job_id: str, after: str | None = None) -> tuple[Event, ...]:
+        """The events of a job, oldest first; with ``after`` those alone that follow that one."""
+
+    def chat(self, model: str, text: str) -> Answer:
+        """A model's answer to one user message."""
+
+
+class Writer(Protocol):
+    """Changes the endpoint."""
+
+    def upload(
+        self, path: Path, name: str, sha256: str, progress: Callable[[int], None]
+    ) -> RemoteFile:
+        """Send a file and wait until it is usable; ``progress`` is told bytes as they leave.
+
+        Raises:
+            DatasetChanged: the bytes on disk no longer have that digest; nothing was stored.
+        """
+
+    def create(self, request: JobRequest) -> Job:
+        """Send one create, exactly once, without retries."""
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a live job."""
