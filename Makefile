@@ -1,0 +1,56 @@
+# Every target makes .venv when it is missing. PYTHON chooses the interpreter (>= 3.11).
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test check fix golden bench lock schemas clean
+
+demo: .venv/demo.stamp
+	$(BIN)/reconcile demo
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/reconcile schema --check schemas
+	$(BIN)/check-jsonschema --schemafile schemas/finetune.schema.json specs/*.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/deptry reconciler
+	$(BIN)/vulture
+	$(BIN)/codespell
+
+fix: .venv/dev.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+golden: .venv/dev.stamp
+	RECONCILER_GOLDEN=rewrite $(BIN)/python -m pytest tests/test_golden.py -q -n 0 -p no:randomly || true
+	git diff --stat -- tests/golden
+
+bench: .venv/dev.stamp
+	$(BIN)/python benchmarks/startup.py
+
+lock: .venv/dev.stamp
+	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-header --quiet --output-file requirements.lock
+
+schemas: .venv/dev.stamp
+	$(BIN)/reconcile schema --write schemas
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo.stamp: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+.venv/dev.stamp: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@ .venv/demo.stamp
