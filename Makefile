@@ -35,7 +35,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/startup.py
 
 lock: .venv/dev.stamp
-	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra action --universal --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --no-header --quiet --output-file requirements.lock
 
 schemas: .venv/dev.stamp

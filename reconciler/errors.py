@@ -4,6 +4,7 @@
     ├── UsageError                  the command line: call again, corrected
     ├── InvalidInput                specs or datasets: fix each listed Problem
     ├── SettingsError               key, endpoint, Project: fix the settings
+    ├── UnreadyModel                a model or job was asked for that isn't there yet: see status
     ├── LedgerError                 the ledger can't be read or written: fix the disk
     ├── DatasetChanged              a file changed between check and upload: run again
     ├── RevisionMoved               HEAD or the work tree changed since the plan: plan again
@@ -95,6 +96,10 @@ class InvalidInput(ReconcileError):
 
 class SettingsError(ReconcileError):
     """The key, the endpoint or the Project's settings are missing or contradict each other."""
+
+
+class UnreadyModel(ReconcileError):
+    """A command needs a model or a job that this spec doesn't have yet."""
 
 
 class LedgerError(ReconcileError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.state import Job, RemoteFile
+from reconciler.state import Endpoint, Job, RemoteFile
 
 
 @dataclass(frozen=True)
@@ -112,3 +112,12 @@ class Writer(Protocol):
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a live job."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An endpoint that can be talked to: where it is, and both ways of talking."""
+
+    endpoint: Endpoint
+    reader: Reader
+    writer: Writer

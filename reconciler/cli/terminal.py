@@ -1,0 +1,157 @@
+"""What people see: the result on stdout, everything else on stderr.
+
+On a terminal long work is drawn as progress bars; elsewhere it is told in sparse lines.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from reconciler.apply import Outcome
+    from reconciler.plan import Plan, Upload
+    from reconciler.providers.protocol import Event
+    from reconciler.state import Job
+
+MARKER_COLOURS = {"+": "green", "-": "yellow", "!": "red", "^": "cyan", "=": None}
+SPARSE_STEP = 0.25
+"""Off a terminal a job is told each time it has done this much more of its steps."""
+
+
+def has_terminal() -> bool:
+    """Whether somebody can be asked: a terminal to read from and to show on, and no CI."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
+
+
+def result(text: str) -> None:
+    """Write a command's result to stdout."""
+    typer.echo(text.rstrip("\n"))
+
+
+def tell(text: str) -> None:
+    """Write a line about what is going on to stderr."""
+    typer.echo(text, err=True)
+
+
+def coloured(text: str) -> str:
+    """A report, its lines coloured by marker where stdout is a terminal; NO_COLOR is obeyed."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return "\n".join(map(_coloured_line, text.split("\n")))
+
+
+def _coloured_line(line: str) -> str:
+    marker = line.lstrip()[:1]
+    colour = MARKER_COLOURS.get(marker)
+    return typer.style(line, fg=colour) if colour else line
+
+
+def ask(plan: Plan) -> bool:
+    """Ask on the terminal whether the plan that was just shown shall be applied."""
+    cost = f" for about ${plan.usd:,.2f}" if plan.creates and not plan.endpoint.is_embedded else ""
+    return typer.confirm(f"\nApply this plan{cost}?", default=False, err=True)
+
+
+def told(outcome: Outcome) -> None:
+    """One line an outcome, as it happens."""
+    from reconciler.apply import Result
+
+    marks = {Result.DONE: "done", Result.FAILED: "FAILED", Result.SKIPPED: "skipped"}
+    names = ", ".join(outcome.action.used_by)
+    mark = marks.get(outcome.result, "IN DOUBT")
+    tell(f"{outcome.action.kind} {names}: {mark}: {outcome.message}")
+
+
+# ---- long work -----------------------------------------------------------------------------------
+
+
+class Screen:
+    """Shows uploads and trainings under way, as bars or as lines."""
+
+    def __init__(self, bars: Progress | None) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._told: dict[str, str] = {}
+        self._trained: dict[str, tuple[int, int, str]] = {}
+
+    def sent(self, upload: Upload, count: int) -> None:
+        """Some bytes of an upload have left."""
+        if self._bars:
+            task = self._task(upload.file_name, f"upload {', '.join(upload.used_by)}", upload.bytes)
+            self._bars.advance(task, count)
+
+    def trained(self, job: Job, events: tuple[Event, ...]) -> None:
+        """A job was looked at; ``events`` are new."""
+        step, total, loss = self._steps(job, events)
+        if self._bars:
+            task = self._task(job.id, _name(job), total or 1)
+            done = (total or 1) if job.status.is_terminal else step
+            self._bars.update(
+                task, completed=done, total=total or 1, note=f"{_words(job.status)}  {loss}"
+            )
+        else:
+            self._tell_sparsely(job, step, total, loss)
+
+    def _steps(self, job: Job, events: tuple[Event, ...]) -> tuple[int, int, str]:
+        measured = [event.data for event in events if event.type == "metrics"]
+        if measured:
+            last = measured[-1]
+            step, total = _whole(last.get("step")), _whole(last.get("total_steps"))
+            self._trained[job.id] = (step, total, f"loss {last.get('train_loss')}")
+        return self._trained.get(job.id, (0, 0, ""))
+
+    def _tell_sparsely(self, job: Job, step: int, total: int, loss: str) -> None:
+        quarter = int(step / total / SPARSE_STEP) if total else 0
+        now = f"{job.status} {quarter}"
+        if self._told.get(job.id) != now:
+            self._told[job.id] = now
+            steps = f", step {step}/{total}, {loss}" if total else ""
+            tell(f"{_name(job)}: {_words(job.status)}{steps}")
+
+    def _task(self, key: str, name: str, total: int) -> TaskID:
+        assert self._bars  # noqa: S101  # only asked where there are bars
+        if key not in self._tasks:
+            self._tasks[key] = self._bars.add_task(name, total=total, note="")
+        return self._tasks[key]
+
+
+@contextmanager
+def screen() -> Iterator[Screen]:
+    """A Screen: bars where stderr is a terminal, lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield Screen(None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield Screen(bars)
+
+
+def _name(job: Job) -> str:
+    from reconciler.ownership import read_mark
+
+    mark = read_mark(job)
+    return mark.name if mark and mark.name else job.id
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")
+
+
+def _whole(value: object) -> int:
+    return int(value) if isinstance(value, int | float) else 0

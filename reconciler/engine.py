@@ -1,0 +1,280 @@
+"""THE PASS. Every command, the Action and the watch loop are one call into this module.
+
+Level-triggered: a pass looks at everything anew; nothing depends on what woke it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reconciler.apply import Effects, Outcome, Progress, apply
+from reconciler.catalog import load_catalog
+from reconciler.diff import diff
+from reconciler.errors import UsageError
+from reconciler.ledger import Ledger
+from reconciler.load import load
+from reconciler.observe import observe, prove_absence
+from reconciler.ownership import file_name
+from reconciler.plan import Limits, Plan, Reason, Resource, Tariff, make_plan
+from reconciler.policy import Rules, review
+from reconciler.providers.protocol import Connection, Event, Reader
+from reconciler.resolve import resolve
+from reconciler.spec import Project
+from reconciler.state import (
+    Closing,
+    ClosingKind,
+    Desired,
+    Job,
+    JobStatus,
+    Loaded,
+    Observed,
+    Revision,
+    Right,
+    Training,
+)
+
+Approve = Callable[[Plan], bool]
+Tell = Callable[[Outcome], None]
+Listen = Callable[[Job, tuple[Event, ...]], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a caller asks of a pass.
+
+    Attributes:
+        root: the project root.
+        folders: spec files or folders instead of the Project's; None for those.
+        targets, labels: which specs to act on; empty for all.
+        retry: names whose failures a person asked to try again.
+        max_usd: the most that this pass may spend; None for the Project's budget alone.
+        is_attended: whether a person is asked before money is spent.
+        allow_dirty: whether an unclean checkout may spend with nobody asked.
+    """
+
+    root: Path
+    folders: tuple[Path, ...] | None = None
+    targets: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    retry: frozenset[str] = frozenset()
+    max_usd: float | None = None
+    is_attended: bool = False
+    allow_dirty: bool = False
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside: passed in, so that tests and the watch loop can bring their own.
+
+    Attributes:
+        connect: opens the endpoint that the Project names.
+        ledger: the rights to create of the project.
+        revision: the checkout, looked at anew.
+        nonce: a fresh unguessable text.
+        sleep: waits that many seconds.
+        progress: told the bytes of an upload as they leave.
+    """
+
+    connect: Callable[[Project], AbstractContextManager[Connection]]
+    ledger: Callable[[Loaded], Ledger]
+    revision: Callable[[], Revision]
+    nonce: Callable[[], str]
+    sleep: Callable[[float], None]
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one pass saw, decided and did; ``is_approved`` is False where somebody said no."""
+
+    loaded: Loaded
+    desired: Desired
+    plan: Plan
+    outcomes: tuple[Outcome, ...] = ()
+    is_approved: bool = True
+
+
+def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> Pass:
+    """One whole pass: load, resolve, observe, diff, plan, review, ask, apply.
+
+    Raises:
+        InvalidInput: specs or datasets have problems; nothing was sent.
+        ReconcileError: any other reason to stop, in words; nothing more was sent.
+    """
+    loaded = load(request.root, request.folders, count_tokens=True)
+    desired = resolve(loaded, targets=request.targets, labels=request.labels)
+    with world.connect(loaded.project) as connection:
+        ledger = world.ledger(loaded)
+        observed = observe(connection.reader, ledger, connection.endpoint, desired)
+        plan = _decide(desired, observed, loaded.project, request)
+        if plan.creates:  # what isn't there is created only after every job was looked at
+            observed = prove_absence(connection.reader, observed, desired)
+            plan = _decide(desired, observed, loaded.project, request)
+        plan = review(plan, _rules(observed, loaded.project, request))
+        if not plan.writes:
+            return Pass(loaded, desired, plan)
+        if not approve(plan):
+            return Pass(loaded, desired, plan, is_approved=False)
+        outcomes = apply(plan, _effects(request, world, connection, ledger))
+        return Pass(loaded, desired, plan, tuple(_told(outcome, tell) for outcome in outcomes))
+
+
+def look(request: Request, world: World) -> Pass:
+    """A pass that changes nothing: what would be done, and how everything stands."""
+    return reconcile(request, world, approve=lambda _plan: False, tell=lambda _outcome: None)
+
+
+def _decide(desired: Desired, observed: Observed, project: Project, request: Request) -> Plan:
+    settings = project.spec
+    return make_plan(
+        desired,
+        observed,
+        diff(desired, observed),
+        Tariff(load_catalog(), settings.prices),
+        Limits(settings.doubt_window, settings.doubt_budget, request.retry),
+    )
+
+
+def _rules(observed: Observed, project: Project, request: Request) -> Rules:
+    budgets = [usd for usd in (request.max_usd, project.spec.budget.per_pass) if usd is not None]
+    return Rules(
+        catalog=load_catalog(),
+        today=datetime.fromtimestamp(observed.taken_at, UTC).date(),
+        shutdown=observed.shutdown,
+        max_usd=min(budgets, default=None),
+        is_attended=request.is_attended or observed.endpoint.is_embedded,
+        allow_dirty=request.allow_dirty,
+    )
+
+
+def _effects(request: Request, world: World, connection: Connection, ledger: Ledger) -> Effects:
+    return Effects(
+        root=request.root,
+        writer=connection.writer,
+        ledger=ledger,
+        now=connection.reader.now,
+        nonce=world.nonce,
+        revision=world.revision,
+        progress=world.progress,
+    )
+
+
+def _told(outcome: Outcome, tell: Tell) -> Outcome:
+    tell(outcome)
+    return outcome
+
+
+# ---- waiting -------------------------------------------------------------------------------------
+
+
+def wait(
+    request: Request, world: World, listen: Listen, *, pause: float, deadline: float | None = None
+) -> Pass:
+    """Follow the jobs under way until each has ended or the deadline is over; then look again.
+
+    Args:
+        request: which specs to wait for.
+        world: the outside.
+        listen: told each job with its new events, every time it is looked at.
+        pause: seconds between two looks.
+        deadline: seconds to wait at the most; None for as long as it takes.
+    """
+    seen = look(request, world)
+    jobs = [action.job_id for action in seen.plan.waits]
+    with world.connect(seen.loaded.project) as connection:
+        waited = 0.0
+        latest: dict[str, str] = {}
+        while jobs and (deadline is None or waited < deadline):
+            jobs = [job for job in jobs if not _follow(connection.reader, job, latest, listen)]
+            if jobs:
+                world.sleep(pause)
+                waited += pause
+    return look(request, world)
+
+
+def _follow(reader: Reader, job_id: str, latest: dict[str, str], listen: Listen) -> bool:
+    """Tell what is new of a job; whether it has ended. ``latest`` keeps the last event's id."""
+    job = reader.job(job_id)
+    if job is None:
+        return True
+    events = reader.events(job_id, latest.get(job_id))
+    if events:
+        latest[job_id] = events[-1].id
+    listen(job, events)
+    return job.status.is_terminal
+
+
+# ---- one resource --------------------------------------------------------------------------------
+
+
+def find(seen: Pass, name: str) -> tuple[Training, Resource]:
+    """The training of a spec and how it stands. Raises UsageError if no spec has the name."""
+    resource = next((r for r in seen.plan.resources if name in r.used_by), None)
+    if resource is None:
+        raise UsageError(f"no spec is named {name}")
+    return next(t for t in seen.desired.trainings if t.key == resource.key), resource
+
+
+# ---- settling a doubt ----------------------------------------------------------------------------
+
+
+def settle(request: Request, world: World, name: str, adopt: str | None) -> str:
+    """End an attempt in doubt by a person's word: a job is bound to it, or it is abandoned.
+
+    Returns:
+        The sentence that says what was written.
+
+    Raises:
+        UsageError: nothing is in doubt, or the job can't be the one that was sent.
+    """
+    seen = look(request, world)
+    training, resource = find(seen, name)
+    if resource.condition.reason not in (Reason.IN_DOUBT, Reason.JOB_MISSING):
+        raise UsageError(f"nothing about {name} is in doubt: {resource.condition.message}")
+    with world.connect(seen.loaded.project) as connection:
+        ledger = world.ledger(seen.loaded)
+        right = _latest(ledger.rights(connection.endpoint.id), training.key)
+        closing = _closing(seen, training, right, connection.reader, adopt)
+        ledger.close(right.claim, closing)
+    if adopt:
+        return f"{name}: attempt {right.claim.attempt} is {adopt}"
+    return f"{name}: attempt {right.claim.attempt} is abandoned; the next pass may send another"
+
+
+def _latest(rights: Collection[Right], key: str) -> Right:
+    return max((r for r in rights if r.claim.key == key), key=lambda right: right.claim.attempt)
+
+
+def _closing(
+    seen: Pass, training: Training, right: Right, reader: Reader, adopt: str | None
+) -> Closing:
+    now = reader.now()
+    if adopt:
+        _check_adopted(seen, training, reader, adopt)
+        return Closing(ClosingKind.CREATED, now, job_id=adopt)
+    left = right.claim.at + seen.loaded.project.spec.doubt_window - now
+    if right.closing is None and left > 0:
+        raise UsageError(f"too early: a runner may still be sending it; try again in {left} s")
+    return Closing(ClosingKind.ABANDONED, now)
+
+
+def _check_adopted(seen: Pass, training: Training, reader: Reader, job_id: str) -> None:
+    """A job can stand for a training only if its base, method and training bytes are the same."""
+    job = reader.job(job_id)
+    if job is None:
+        raise UsageError(f"the endpoint knows no job {job_id}")
+    wanted = file_name(seen.plan.owner, training.training)
+    files = {file.id: (file.name, file.bytes) for file in reader.files()}
+    differs = {
+        f"its base is {job.model}": job.model != training.model,
+        f"its method is {job.method}": job.method != training.method,
+        f"its training file is not {wanted}": files.get(job.training_file)
+        != (wanted, training.training.bytes),
+        f"it is {job.status}": job.status in (JobStatus.FAILED, JobStatus.CANCELLED),
+    }
+    if reasons := [reason for reason, is_so in differs.items() if is_so]:
+        raise UsageError(f"{job_id} can't be adopted: {'; '.join(reasons)}")

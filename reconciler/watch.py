@@ -1,0 +1,75 @@
+"""Passes repeated: wake (file change, timer, signal), run one pass, wait.
+
+The pass knows nothing of what woke it. A change of files is debounced, our own folder and Git's are
+not watched, and a stop is obeyed between two passes, never inside one.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+IGNORED = frozenset({".git", ".reconciler", ".venv", "__pycache__"})
+DEBOUNCE_MILLISECONDS = 300
+
+
+class Stop:
+    """An event that SIGTERM and SIGINT set for as long as it is entered."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> threading.Event:
+        """Take over the signals."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._set)
+        return self.event
+
+    def __exit__(self, *_: object) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
+
+    def _set(self, _number: int, _frame: FrameType | None) -> None:
+        self.event.set()
+
+
+def watch(
+    root: Path, run_pass: Callable[[], None], *, interval: float, stop: threading.Event
+) -> None:
+    """Run passes until ``stop``: one at once, then after each change and each interval.
+
+    Args:
+        root: the folder whose files wake a pass.
+        run_pass: one whole pass.
+        interval: seconds after which a pass comes even if no file changed.
+        stop: set to end; the pass under way is finished first.
+    """
+    run_pass()
+    for _ in _wakes(root, interval, stop):
+        if stop.is_set():
+            return
+        run_pass()
+
+
+def _wakes(root: Path, interval: float, stop: threading.Event) -> Iterator[None]:
+    from watchfiles import watch as changes
+
+    for _ in changes(
+        root,
+        watch_filter=lambda _change, path: _is_watched(root, path),
+        debounce=DEBOUNCE_MILLISECONDS,
+        rust_timeout=int(interval * 1000),
+        yield_on_timeout=True,
+        stop_event=stop,
+        raise_interrupt=False,
+    ):
+        yield None
+
+
+def _is_watched(root: Path, path: str) -> bool:
+    return IGNORED.isdisjoint(Path(path).relative_to(root).parts)

@@ -1,0 +1,87 @@
+"""Nothing is spent unattended without a limit, a clean commit and the right endpoint."""
+
+from __future__ import annotations
+
+from tests.e2e.conftest import Project
+from tests.e2e.relay import Relay
+
+PROJECT = "apiVersion: reconciler.dev/v1\nkind: Project\nmetadata: {name: shop}\n"
+
+
+def test_without_a_terminal_nothing_is_applied_unasked(remote: Project, relay: Relay) -> None:
+    ran = remote.run("--max-cost", "1")
+    assert ran.code == 64, ran.all
+    assert "--auto-approve" in ran.err
+    assert relay.creates == []
+
+
+def test_unattended_spending_needs_a_budget(remote: Project, relay: Relay) -> None:
+    ran = remote.run("apply", "--auto-approve")
+    assert ran.code == 3, ran.all
+    assert "NoBudget" in ran.out
+    assert relay.creates == []
+
+
+def test_the_projects_budget_is_a_budget(remote: Project, relay: Relay) -> None:
+    remote.write("reconciler.yaml", PROJECT + "spec: {budget: {per_pass: 0.000001}}\n")
+    remote.commit()
+    over = remote.run("apply", "--auto-approve")
+    assert over.code == 3, over.all
+    assert "OverBudget" in over.out
+    remote.write("reconciler.yaml", PROJECT + "spec: {budget: {per_pass: 1}}\n")
+    remote.commit()
+    assert remote.run("apply", "--auto-approve").code == 0
+    assert len(relay.creates) == 1
+
+
+def test_an_unclean_checkout_spends_nothing_unattended(remote: Project, relay: Relay) -> None:
+    remote.spec(epochs=5)
+    spend = ("apply", "--auto-approve", "--max-cost", "1")
+    ran = remote.run(*spend)
+    assert ran.code == 3, ran.all
+    assert "UncleanCheckout" in ran.out
+    assert relay.creates == []
+    assert remote.run(*spend, "--allow-dirty").code == 0
+    assert len(relay.creates) == 1
+
+
+def test_a_job_carries_the_commit_it_was_made_from(remote: Project, relay: Relay) -> None:
+    remote.spec(epochs=4)
+    commit = remote.commit()
+    remote.run("apply", "--auto-approve", "--max-cost", "1")
+    assert relay.creates[0].json["metadata"]["reconciler.commit"] == commit
+
+
+def test_another_endpoint_than_the_pinned_one_is_refused(remote: Project, relay: Relay) -> None:
+    pin = "spec: {provider: {base_url: https://api.openai.com/v1}}\n"
+    remote.write("reconciler.yaml", PROJECT + pin)
+    remote.commit()
+    ran = remote.run("plan")
+    assert ran.code == 1
+    assert "pins spec.provider.base_url" in ran.err
+    assert relay.sent == []
+
+
+def test_organisation_and_project_are_sent_with_every_request(
+    remote: Project, relay: Relay
+) -> None:
+    pin = "spec: {provider: {organization: org-a, project: proj_b}}\n"
+    remote.write("reconciler.yaml", PROJECT + pin)
+    ran = remote.run("plan")
+    assert ran.code == 0, ran.all
+    assert "org-a" in ran.out
+    headers = [{k.lower(): v for k, v in sent.headers.items()} for sent in relay.sent]
+    assert {h["openai-organization"] for h in headers} == {"org-a"}
+    assert {h["openai-project"] for h in headers} == {"proj_b"}
+
+
+def test_a_missing_key_is_named_and_the_sandbox_offered(project: Project) -> None:
+    ran = project.run("plan")
+    assert ran.code == 1
+    assert "OPENAI_API_KEY" in ran.err
+    assert "--sandbox" in ran.err
+
+
+def test_no_output_ever_holds_the_key(remote: Project) -> None:
+    for command in (["plan"], ["apply", "--auto-approve", "--max-cost", "1"], ["status"]):
+        assert "sk-test-0123456789" not in remote.run(*command).all

@@ -1,0 +1,76 @@
+"""Real objects differ from the schema; none of it is an error or a difference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import Unavailable
+from reconciler.providers.objects import read_file, read_job
+from reconciler.state import JobError, JobStatus
+
+LEAST: dict[str, Any] = {"id": "ftjob-1"}
+
+
+def test_an_id_is_all_that_a_job_must_have() -> None:
+    job = read_job(LEAST)
+    assert (job.id, job.status, job.error, job.seed) == ("ftjob-1", JobStatus.UNKNOWN, None, None)
+    with pytest.raises(Unavailable):
+        read_job({"status": "queued"})
+
+
+@pytest.mark.parametrize("error", [{}, None, {"code": None, "message": None}, "x", []])
+def test_a_healthy_job_has_no_error(error: object) -> None:
+    assert read_job({**LEAST, "error": error}).error is None
+
+
+def test_an_error_is_read_with_its_code() -> None:
+    raw = {**LEAST, "error": {"code": "invalid_n_examples", "message": "too few", "param": None}}
+    assert read_job(raw).error == JobError("invalid_n_examples", "too few")
+
+
+def test_hyperparameters_of_dpo_stand_under_its_method() -> None:
+    method = {"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1, "n_epochs": "auto"}}}
+    job = read_job({**LEAST, "hyperparameters": None, "method": method})
+    assert job.method == "dpo"
+    assert job.hyperparameters == {"beta": 0.1, "n_epochs": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("paused", JobStatus.PAUSED),
+        ("pausing", JobStatus.PAUSING),
+        ("pending", JobStatus.QUEUED),
+        ("canceled", JobStatus.CANCELLED),
+        ("something_new", JobStatus.UNKNOWN),
+        (None, JobStatus.UNKNOWN),
+    ],
+)
+def test_statuses_outside_the_sdk_are_understood(text: object, status: JobStatus) -> None:
+    assert read_job({**LEAST, "status": text}).status is status
+
+
+def test_an_unknown_status_counts_as_alive() -> None:
+    assert not JobStatus.UNKNOWN.is_terminal
+
+
+@pytest.mark.parametrize("status", [None, "processed", "uploaded", "something_new"])
+def test_a_file_is_usable_unless_it_says_otherwise(status: object) -> None:
+    assert read_file({"id": "file-1", "status": status}).is_usable
+    assert not read_file({"id": "file-1", "status": "error"}).is_usable
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+)
+FIELDS = st.sampled_from(["status", "error", "method", "metadata", "hyperparameters", "seed"])
+
+
+@given(st.dictionaries(FIELDS, JSON))
+def test_no_shape_of_a_job_is_too_odd_to_read(odd: dict[str, Any]) -> None:
+    assert read_job({**odd, **LEAST}).id == "ftjob-1"

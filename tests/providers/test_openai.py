@@ -1,0 +1,255 @@
+"""The OpenAI provider over the real SDK: reads retried, creates sent once, lists that can't lie."""
+
+from __future__ import annotations
+
+import json
+import socket
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import (
+    DatasetChanged,
+    NotSent,
+    Refused,
+    ReplyLost,
+    ScanIncomplete,
+    SettingsError,
+    Unavailable,
+)
+from reconciler.providers.openai import OpenAIProvider
+from reconciler.providers.protocol import JobRequest
+from reconciler.state import Endpoint, JobStatus
+from tests.e2e.conftest import lines_of
+from tests.e2e.relay import Forward, Relay, Reply, Sent, Spoil
+
+
+def nothing(_count: int) -> None:
+    pass
+
+
+def dataset(folder: Path, word: str = "answer") -> tuple[Path, str]:
+    path = folder / f"{word}.jsonl"
+    path.write_text("".join(lines_of(12, word)), encoding="utf-8")
+    return path, sha256(path.read_bytes()).hexdigest()
+
+
+def uploaded(provider: OpenAIProvider, folder: Path) -> str:
+    path, digest = dataset(folder)
+    return provider.upload(path, f"shop.{digest[:16]}.jsonl", digest, nothing).id
+
+
+def request(training_file: str, **metadata: str) -> JobRequest:
+    return JobRequest(
+        model="gpt-4o-mini-2024-07-18",
+        method="supervised",
+        hyperparameters={"n_epochs": 1},
+        training_file=training_file,
+        validation_file=None,
+        suffix=None,
+        seed=None,
+        metadata=metadata,
+        nonce="n",
+    )
+
+
+def answering(status: int, body: Any, **headers: str) -> Spoil:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return lambda _sent, _forward: Reply(status, raw, headers)
+
+
+# ---- creates -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504, 302])
+def test_an_ambiguous_answer_to_a_create_is_not_sent_again(
+    provider: OpenAIProvider, relay: Relay, status: int
+) -> None:
+    relay.spoil = answering(status, {"error": {"message": "?"}}, **{"Retry-After": "0"})
+    with pytest.raises(ReplyLost):
+        provider.create(request("file-x"))
+    assert len(relay.creates) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 429])
+def test_a_definite_refusal_carries_status_code_and_words(
+    provider: OpenAIProvider, relay: Relay, status: int
+) -> None:
+    error = {"message": "not so", "code": "some_code", "type": "t", "param": None}
+    relay.spoil = answering(status, {"error": error}, **{"Retry-After": "7"})
+    with pytest.raises(Refused) as caught:
+        provider.create(request("file-x"))
+    told = caught.value
+    assert (told.status, told.code, told.message) == (status, "some_code", "not so")
+    assert told.retry_after == 7.0
+    assert len(relay.creates) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"id": null}', b'{"id": '])
+def test_an_answer_that_is_no_job_leaves_the_create_in_doubt(
+    provider: OpenAIProvider, relay: Relay, body: bytes
+) -> None:
+    relay.spoil = answering(200, body)
+    with pytest.raises(ReplyLost):
+        provider.create(request("file-x"))
+    assert len(relay.creates) == 1
+
+
+def test_a_dropped_reply_leaves_the_create_in_doubt(
+    provider: OpenAIProvider, relay: Relay, tmp_path: Path
+) -> None:
+    file = uploaded(provider, tmp_path)
+
+    def drop(sent: Sent, forward: Forward) -> Reply:
+        forward(sent)
+        return Reply(0, None)
+
+    relay.spoil = drop
+    with pytest.raises(ReplyLost):
+        provider.create(request(file))
+    relay.spoil = lambda sent, forward: forward(sent)
+    assert len(relay.creates) == 1
+    assert len(list(provider.jobs())) == 1
+
+
+def test_a_closed_port_means_that_nothing_was_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+    provider = OpenAIProvider(Endpoint(url, url), "sk-any")
+    with pytest.raises(NotSent):
+        provider.create(request("file-x"))
+    provider.close()
+
+
+def test_the_nonce_goes_along_as_idempotency_key(provider: OpenAIProvider, relay: Relay) -> None:
+    with pytest.raises(Refused):
+        provider.create(request("file-none"))
+    headers = {name.lower(): value for name, value in relay.creates[0].headers.items()}
+    assert headers["idempotency-key"] == "n"
+
+
+# ---- uploads -------------------------------------------------------------------------------------
+
+
+def test_what_was_uploaded_is_what_was_checked(
+    provider: OpenAIProvider, relay: Relay, tmp_path: Path
+) -> None:
+    path, digest = dataset(tmp_path)
+    told: list[int] = []
+    file = provider.upload(path, "shop.0.jsonl", digest, told.append)
+    assert sum(told) == file.bytes == path.stat().st_size
+    assert path.read_bytes() in relay.sent[0].body
+
+
+def test_a_file_that_changed_after_its_check_is_never_stored(
+    provider: OpenAIProvider, tmp_path: Path
+) -> None:
+    path, digest = dataset(tmp_path)
+    path.write_bytes(path.read_bytes()[:-2] + b" \n")
+    with pytest.raises(DatasetChanged, match="changed after it was checked"):
+        provider.upload(path, "shop.0.jsonl", digest, nothing)
+    assert list(provider.files()) == []
+
+
+def test_an_upload_that_fails_in_passing_is_sent_again_whole(
+    provider: OpenAIProvider, relay: Relay, tmp_path: Path
+) -> None:
+    path, digest = dataset(tmp_path)
+
+    def fail_once(sent: Sent, forward: Forward) -> Reply:
+        is_first = len(relay.sent) == 1
+        return Reply(503, b"{}") if is_first else forward(sent)
+
+    relay.spoil = fail_once
+    file = provider.upload(path, "shop.0.jsonl", digest, nothing)
+    assert file.bytes == path.stat().st_size
+    assert [sent.path for sent in relay.sent] == ["/v1/files"] * 2
+
+
+# ---- reads ---------------------------------------------------------------------------------------
+
+
+def test_a_read_is_retried_and_a_busy_server_gets_its_pause(
+    provider: OpenAIProvider, relay: Relay
+) -> None:
+    def busy_twice(sent: Sent, forward: Forward) -> Reply:
+        is_busy = len(relay.sent) <= 2
+        return Reply(429, b"{}", {"Retry-After": "0.01"}) if is_busy else forward(sent)
+
+    relay.spoil = busy_twice
+    assert list(provider.jobs()) == []
+    assert len(relay.sent) == 3
+
+
+def test_a_wrong_key_is_a_setting_to_mend(provider: OpenAIProvider, relay: Relay) -> None:
+    relay.spoil = answering(
+        401, {"error": {"message": "Incorrect API key provided: sk-abcdefghijkl"}}
+    )
+    with pytest.raises(SettingsError) as caught:
+        list(provider.jobs())
+    assert "abcdefghijkl" not in str(caught.value)
+
+
+LYING_LISTS: dict[str, Any] = {
+    "goes on and shows nothing": {"data": [], "has_more": True},
+    "no rows": {"has_more": False},
+    "rows that are none": {"data": ["x"], "has_more": False},
+    "a cursor that loops": {"data": [{"id": "a"}, {"id": "b"}], "has_more": True},
+    "a row without an id": {"data": [{"status": "queued"}], "has_more": False},
+}
+
+
+@pytest.mark.parametrize("page", LYING_LISTS.values(), ids=LYING_LISTS.keys())
+def test_a_list_that_may_not_be_whole_fails(
+    provider: OpenAIProvider, relay: Relay, page: Any
+) -> None:
+    relay.spoil = answering(200, page)
+    with pytest.raises((ScanIncomplete, Unavailable)):
+        list(provider.jobs())
+
+
+def test_pages_are_joined_and_the_owner_filter_is_checked(
+    provider: OpenAIProvider, relay: Relay, tmp_path: Path
+) -> None:
+    file = uploaded(provider, tmp_path)
+    made = [
+        provider.create(request(file, **{"reconciler.owner": owner, "n": str(n)})).id
+        for n, owner in enumerate(["shop", "other", "shop"])
+    ]
+    assert [job.id for job in provider.jobs()] == made[::-1]
+    assert [job.id for job in provider.jobs("shop")] == [made[2], made[0]]
+
+    def ignore_filter(sent: Sent, forward: Forward) -> Reply:
+        bare = Sent(sent.method, sent.path.split("?")[0], sent.body, sent.headers)
+        return forward(bare)
+
+    relay.spoil = ignore_filter
+    assert [job.id for job in provider.jobs("shop")] == [made[2], made[0]]
+
+
+def test_what_is_not_there_is_none(provider: OpenAIProvider) -> None:
+    assert provider.job("ftjob-none") is None
+    assert not provider.model_answers("ft:gpt-4o-mini-2024-07-18:org::x/../y")
+
+
+def test_the_clock_is_the_servers(provider: OpenAIProvider, relay: Relay) -> None:
+    relay.spoil = answering(
+        200, {"data": [], "has_more": False}, Date="Tue, 05 Jan 2027 10:00:00 GMT"
+    )
+    list(provider.jobs())
+    assert abs(provider.now() - 1_799_143_200) <= 2
+
+
+def test_events_come_oldest_first_and_only_the_new_ones(
+    provider: OpenAIProvider, tmp_path: Path
+) -> None:
+    job = provider.create(request(uploaded(provider, tmp_path))).id
+    while (found := provider.job(job)) and not found.status.is_terminal:
+        pass
+    assert found
+    assert found.status is JobStatus.SUCCEEDED
+    events = provider.events(job)
+    assert [event.created_at for event in events] == sorted(event.created_at for event in events)
+    assert provider.events(job, events[-3].id) == events[-2:]

@@ -1,0 +1,101 @@
+"""The ledger: a right is given once, records are whole or absent, damage is no permission."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import LedgerError
+from reconciler.ledger import DirLedger
+from reconciler.state import Claim, Closing, ClosingKind, Right
+
+CLAIM = Claim("https://api.example/v1", "a" * 64, 1, "nonce", 100, "shop", "one")
+
+
+def test_a_claim_is_given_once(tmp_path: Path) -> None:
+    ledger = DirLedger(tmp_path)
+    assert ledger.claim(CLAIM)
+    assert not ledger.claim(replace(CLAIM, nonce="another"))
+    assert ledger.rights(CLAIM.endpoint) == (Right(CLAIM),)
+
+
+def test_attempts_keys_and_endpoints_are_apart(tmp_path: Path) -> None:
+    ledger = DirLedger(tmp_path)
+    others = [replace(CLAIM, attempt=2), replace(CLAIM, key="b" * 64), replace(CLAIM, endpoint="x")]
+    assert all(ledger.claim(claim) for claim in [CLAIM, *others])
+    assert [right.claim for right in ledger.rights(CLAIM.endpoint)] == [CLAIM, *others[:2]]
+    assert [right.claim for right in ledger.rights("x")] == [others[2]]
+
+
+def test_the_last_closing_of_a_claim_counts(tmp_path: Path) -> None:
+    ledger = DirLedger(tmp_path)
+    ledger.claim(CLAIM)
+    closings = [Closing(ClosingKind.CREATED, 1, job_id=f"ftjob-{n}") for n in range(12)]
+    for closing in closings:
+        ledger.close(CLAIM, closing)
+        assert ledger.rights(CLAIM.endpoint) == (Right(CLAIM, closing),)
+
+
+def test_a_refusal_survives_whole(tmp_path: Path) -> None:
+    refusal = Closing(ClosingKind.REFUSED, 7, "", 429, "rate_limit", "slow down: 느리게", 1.5)
+    DirLedger(tmp_path).claim(CLAIM)
+    DirLedger(tmp_path).close(CLAIM, refusal)
+    assert DirLedger(tmp_path).rights(CLAIM.endpoint) == (Right(CLAIM, refusal),)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"key": 1}', b"\xff"])
+def test_a_damaged_record_stops_everything(tmp_path: Path, damage: bytes) -> None:
+    ledger = DirLedger(tmp_path)
+    ledger.claim(CLAIM)
+    next(tmp_path.glob("*/*/*.claim")).write_bytes(damage)
+    with pytest.raises(LedgerError, match="nothing is created"):
+        ledger.rights(CLAIM.endpoint)
+
+
+def test_a_place_that_cannot_be_written_stops_everything(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(LedgerError):
+        DirLedger(blocked).claim(CLAIM)
+
+
+def test_no_ledger_means_no_rights_yet(tmp_path: Path) -> None:
+    assert DirLedger(tmp_path / "none").rights("x") == ()
+
+
+def test_records_are_private(tmp_path: Path) -> None:
+    DirLedger(tmp_path / "ledger").claim(CLAIM)
+    record = next((tmp_path / "ledger").glob("*/*/*.claim"))
+    assert record.stat().st_mode & 0o077 == 0
+    assert record.parent.stat().st_mode & 0o077 == 0
+
+
+def _race(root: Path, start: Callable[[], object], number: int) -> bool:
+    start()
+    return DirLedger(root).claim(replace(CLAIM, nonce=str(number)))
+
+
+def _run(root: Path, barrier: object, number: int, won: object) -> None:
+    if _race(root, barrier.wait, number):  # type: ignore[attr-defined]  # a Barrier
+        won.put(number)  # type: ignore[attr-defined]  # a Queue
+
+
+def test_of_many_processes_one_wins(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    barrier, won = context.Barrier(6), context.SimpleQueue()
+    racers = [
+        context.Process(target=_run, args=(tmp_path, barrier, number, won)) for number in range(6)
+    ]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(30)
+    winner = won.get()
+    assert won.empty()
+    (right,) = DirLedger(tmp_path).rights(CLAIM.endpoint)
+    assert right.claim.nonce == str(winner)
+    won.close()
