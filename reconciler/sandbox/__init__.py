@@ -1,0 +1,36 @@
+"""An OpenAI-compatible server of our own, for trying and testing without a key or a bill.
+
+It speaks files, fine-tuning jobs, models and chat completions as OpenAI does, and imports nothing
+else of `reconciler`, so that one misreading of the API can't hide on both sides. A job's status is
+a function of its creation and a clock that can run fast; its losses are measured on a small model
+that is really trained; a fine-tuned model answers what it was trained to answer.
+
+    app        routes, keys, headers, error envelope      call        a request, as resources see it
+    files, jobs, models, chat   one module a resource     job_request, bounds, upload   what comes
+    state      what is asked by several resources         progress    a job as shown at a moment
+    lifecycle  statuses and times (pure)                  work        files checked, model trained
+    examples   training files                             training    the small model
+    store      SQLite and a folder                        clock, bases, errors
+
+Importing this package imports none of them: they come with the first use of a name.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.server import Embedded, embedded, serve
+    from reconciler.sandbox.state import Sandbox
+
+__all__ = ["Embedded", "Sandbox", "embedded", "serve"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Sandbox":
+        from reconciler.sandbox.state import Sandbox
+
+        return Sandbox
+    if name in __all__:
+        from reconciler.sandbox import server
+
+        return getattr(server, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,128 @@
+"""`/files`: upload, list, retrieve, read and delete.
+
+An upload goes straight to the disk, in pieces as they come in; a fine-tune file is then read once,
+line by line, to see that it is JSONL.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from reconciler.sandbox.bounds import Range, query_number, reject_unknown, required
+from reconciler.sandbox.call import Call, Json, listed
+from reconciler.sandbox.errors import invalid, unknown_file
+from reconciler.sandbox.examples import check_upload
+from reconciler.sandbox.state import Sandbox
+from reconciler.sandbox.store import FileRecord, Page
+from reconciler.sandbox.upload import Form
+
+PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
+_FIELDS: Final = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
+_PAGE: Final = Range(1, 10_000)
+
+
+async def upload_file(request: Request, sandbox: Sandbox) -> Json:
+    """`POST /files`: take a multipart form with `purpose` and `file`."""
+    form = Form(request.headers.get("content-type", ""), sandbox.store.files_dir)
+    try:
+        await form.receive(request)
+        return await anyio.to_thread.run_sync(_keep, form, sandbox)
+    finally:
+        form.discard()
+
+
+def _keep(form: Form, sandbox: Sandbox) -> Json:
+    reject_unknown(form.fields, _FIELDS)
+    path, purpose = _parts(form)
+    if not form.size:
+        raise invalid("The uploaded file is empty.", "file", "empty_file")
+    if purpose == "fine-tune":
+        check_upload(path)
+    record = FileRecord(
+        id=sandbox.store.new_name("file-"),
+        created_at=sandbox.now(),
+        purpose=purpose,
+        filename=form.filename or "",
+        bytes=form.size,
+    )
+    sandbox.store.add_file(record, path)
+    return _file_object(record)
+
+
+def _parts(form: Form) -> tuple[Path, str]:
+    """Return where the file lies and its purpose, or refuse a form that lacks one."""
+    if form.path is None:
+        raise invalid("Missing required parameter: 'file'.", "file", "missing_required_parameter")
+    purpose = required(form.fields.get("purpose"), "purpose")
+    if purpose not in PURPOSES:
+        choices = ", ".join(f"'{choice}'" for choice in PURPOSES)
+        raise invalid(
+            f"'{purpose}' is not one of [{choices}] - 'purpose'", "purpose", "invalid_value"
+        )
+    return form.path, purpose
+
+
+def list_files(call: Call) -> Json:
+    """`GET /files`: by age, `purpose` keeps those of one purpose."""
+    limit = query_number(call.query, "limit", 10_000, _PAGE)
+    order = call.query.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise invalid(
+            f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.",
+            "order",
+            "invalid_value",
+        )
+    call.sandbox.settle(call.now)
+    after = call.query.get("after")
+    if after is not None:
+        _find(call, after)
+    page = Page(after, limit + 1, order == "asc")
+    records = call.sandbox.store.files(page, call.query.get("purpose"), call.now)
+    return listed([_file_object(record) for record in records], limit, has_ends=True)
+
+
+def retrieve_file(call: Call) -> Json:
+    """`GET /files/{id}`."""
+    return _file_object(_find(call, call.path["file"]))
+
+
+def download_file(call: Call) -> Response:
+    """`GET /files/{id}/content`: the very bytes."""
+    record = _find(call, call.path["file"])
+    return FileResponse(
+        call.sandbox.store.path_of(record.id), media_type="application/octet-stream"
+    )
+
+
+def delete_file(call: Call) -> Json:
+    """`DELETE /files/{id}`; models trained on it stay."""
+    record = _find(call, call.path["file"])
+    call.sandbox.store.delete_file(record.id)
+    return {"id": record.id, "object": "file", "deleted": True}
+
+
+def _find(call: Call, file_id: str) -> FileRecord:
+    """Return a file; one that isn't there yet may be the result of a job that isn't settled."""
+    store = call.sandbox.store
+    record = store.file(file_id, call.now)
+    if record is None:
+        call.sandbox.settle(call.now)
+        record = store.file(file_id, call.now)
+    if record is None:
+        raise unknown_file(file_id)
+    return record
+
+
+def _file_object(record: FileRecord) -> Json:
+    return {
+        "object": "file",
+        "id": record.id,
+        "purpose": record.purpose,
+        "filename": record.filename,
+        "bytes": record.bytes,
+        "created_at": int(record.created_at),
+        "status": "processed",
+    }

@@ -1,0 +1,148 @@
+"""`/fine_tuning/jobs`: create, list, retrieve and cancel jobs; their events and checkpoints."""
+
+import re
+from typing import Final
+
+from reconciler.sandbox import lifecycle
+from reconciler.sandbox.bases import ORGANIZATION, Base, base_named
+from reconciler.sandbox.bounds import Range, query_number
+from reconciler.sandbox.call import Call, Json, listed
+from reconciler.sandbox.errors import ApiError, invalid
+from reconciler.sandbox.job_request import JobRequest, read_job_request, unsupported_method
+from reconciler.sandbox.lifecycle import Status
+from reconciler.sandbox.progress import (
+    Progress,
+    checkpoint_objects,
+    event_objects,
+    job_object,
+)
+from reconciler.sandbox.store import FileRecord, JobRecord, Page
+
+_PAGE: Final = Range(1, 100)
+_MARK: Final = re.compile(r"metadata\[(.*)\]", re.DOTALL)
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def create_job(call: Call) -> Json:
+    """`POST /fine_tuning/jobs`: accept a job, and begin to work it out."""
+    request = read_job_request(call.body)
+    model, base = _trainable(call, request.model)
+    if request.method not in base.methods:
+        raise unsupported_method(request.method, request.model)
+    job = _new_job(call, request, model, base)
+    call.sandbox.store.add_job(job)
+    call.sandbox.trainer.begin(job)
+    return job_object(Progress(job, None, call.now))
+
+
+def _new_job(call: Call, request: JobRequest, model: str, base: Base) -> JobRecord:
+    store = call.sandbox.store
+    named = {"training_file": request.training_file, "validation_file": request.validation_file}
+    files = [_training_data(call, file, param) for param, file in named.items() if file is not None]
+    suffix = _UNFIT.sub("-", request.suffix or "")
+    return JobRecord(
+        id=store.new_name("ftjob-"),
+        created_at=call.now,
+        model=model,
+        base=base.name,
+        model_name=store.new_name(f"ft:{base.name}:{ORGANIZATION}:{suffix}:", 8),
+        training_file=request.training_file,
+        validation_file=request.validation_file,
+        size=sum(file.bytes for file in files),
+        method=request.method,
+        hyperparameters=request.hyperparameters,
+        suffix=request.suffix,
+        seed=store.chance.randrange(2**31) if request.seed is None else request.seed,
+        metadata=request.metadata,
+        integrations=request.integrations,
+        result_file=store.new_name("file-"),
+    )
+
+
+def _trainable(call: Call, name: str) -> tuple[str, Base]:
+    """Return what is trained further, by its full name, and the base it rests on."""
+    try:
+        model = call.sandbox.model(name, call.now)
+    except ApiError as error:
+        raise invalid(
+            "The specified base model does not exist or is not available for fine-tuning.",
+            "model",
+            "model_not_available",
+        ) from error
+    if isinstance(model, Base):
+        return model.name, model
+    return model.name, base_named(model.progress.job.base)
+
+
+def _training_data(call: Call, file_id: str, param: str) -> FileRecord:
+    record = call.sandbox.store.file(file_id, call.now)
+    if record is None:
+        raise invalid(f"invalid {param}: {file_id}", param, "invalid_file")
+    if record.purpose != "fine-tune":
+        raise invalid(
+            f"File '{file_id}' has purpose '{record.purpose}'; expected 'fine-tune'.",
+            param,
+            "invalid_file_purpose",
+        )
+    return record
+
+
+def list_jobs(call: Call) -> Json:
+    """`GET /fine_tuning/jobs`: newest first; `metadata[k]=v` keeps those that carry the pair."""
+    limit = query_number(call.query, "limit", 20, _PAGE)
+    after = call.query.get("after")
+    if after is not None:
+        call.sandbox.job(after)
+    wanted = {
+        match[1]: value for key, value in call.query.items() if (match := _MARK.fullmatch(key))
+    }
+    jobs = call.sandbox.store.jobs(Page(after, limit + 1), wanted)
+    return listed([_shown(call, job) for job in jobs], limit)
+
+
+def retrieve_job(call: Call) -> Json:
+    """`GET /fine_tuning/jobs/{id}`."""
+    return _shown(call, _named(call))
+
+
+def cancel_job(call: Call) -> Json:
+    """`POST /fine_tuning/jobs/{id}/cancel`: only a job that hasn't ended."""
+    job = _named(call)
+    status = call.sandbox.progress(job, call.now).status
+    if not lifecycle.can_become(status, Status.CANCELLED):
+        raise invalid(f"Job has already completed: {job.id}", "fine_tune_id")
+    call.sandbox.store.cancel_job(job, call.now)
+    return _shown(call, _named(call))
+
+
+def list_events(call: Call) -> Json:
+    """`GET /fine_tuning/jobs/{id}/events`: newest first."""
+    progress = call.sandbox.progress(_named(call), call.now)
+    steps = call.sandbox.store.steps(progress.job.id) if progress.outcome else ()
+    return _page(call, event_objects(progress, steps), 20)
+
+
+def list_checkpoints(call: Call) -> Json:
+    """`GET /fine_tuning/jobs/{id}/checkpoints`: of the last three epochs, newest first."""
+    progress = call.sandbox.progress(_named(call), call.now)
+    steps = call.sandbox.store.steps(progress.job.id) if progress.outcome else ()
+    return _page(call, checkpoint_objects(progress, steps), 10, has_ends=True)
+
+
+def _named(call: Call) -> JobRecord:
+    return call.sandbox.job(call.path["job"])
+
+
+def _shown(call: Call, job: JobRecord) -> Json:
+    return job_object(call.sandbox.progress(job, call.now))
+
+
+def _page(call: Call, objects: list[Json], default: int, *, has_ends: bool = False) -> Json:
+    limit = query_number(call.query, "limit", default, _PAGE)
+    after = call.query.get("after")
+    if after is not None:
+        places = [place for place, shown in enumerate(objects) if shown["id"] == after]
+        if not places:
+            raise invalid(f"Invalid 'after': {after}", "after", "invalid_value")
+        objects = objects[places[0] + 1 :]
+    return listed(objects, limit, has_ends=has_ends)

@@ -1,0 +1,126 @@
+"""The states of a fine-tuning job, as a function of its birth and the clock.
+
+    validating_files -> queued -> running -> succeeded
+            |              |         |
+            +-> failed     |         |        the file can't be trained on
+            +--------------+---------+-> cancelled
+
+Pure: nothing here knows a clock, a store or chance; a job's history follows from its `Course`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Status(StrEnum):
+    """The statuses of OpenAI's document (`FineTuningJob.status`)."""
+
+    VALIDATING_FILES = "validating_files"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = MappingProxyType(
+    {
+        Status.VALIDATING_FILES: frozenset({Status.QUEUED, Status.FAILED, Status.CANCELLED}),
+        Status.QUEUED: frozenset({Status.RUNNING, Status.CANCELLED}),
+        Status.RUNNING: frozenset({Status.SUCCEEDED, Status.CANCELLED}),
+        Status.SUCCEEDED: frozenset(),
+        Status.FAILED: frozenset(),
+        Status.CANCELLED: frozenset(),
+    }
+)
+
+
+def is_terminal(status: Status) -> bool:
+    """Tell whether a job in this status never changes again."""
+    return not TRANSITIONS[status]
+
+
+def can_become(status: Status, following: Status) -> bool:
+    """Tell whether the table lets a job go from one status to the other."""
+    return following in TRANSITIONS[status]
+
+
+VALIDATING_SECONDS: Final = 4.0
+VALIDATED_BYTES_A_SECOND: Final = 1_000_000
+QUEUED_SECONDS: Final = 6.0
+RUNNING_SECONDS: Final = 30.0
+TRAINED_TOKENS_A_SECOND: Final = 20_000
+
+
+def validating_seconds(size: int) -> float:
+    """Return how long files of so many bytes are checked."""
+    return VALIDATING_SECONDS + size / VALIDATED_BYTES_A_SECOND
+
+
+def running_seconds(trained_tokens: int) -> float:
+    """Return how long a training over so many tokens (all epochs) takes."""
+    return RUNNING_SECONDS + trained_tokens / TRAINED_TOKENS_A_SECOND
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that a job's history depends on.
+
+    Attributes:
+        created_at: Simulated seconds.
+        size: Bytes of the training and validation files.
+        trained_tokens: Tokens of all epochs; None until the files are checked, or if they fail.
+        is_valid: Whether the files can be trained on; None while that isn't known.
+        cancelled_at: When the job was cancelled, if it was.
+    """
+
+    created_at: float
+    size: int
+    trained_tokens: int | None = None
+    is_valid: bool | None = None
+    cancelled_at: float | None = None
+
+    @property
+    def checked_at(self) -> float:
+        """The moment from which it must be known whether the files are valid."""
+        return self.created_at + validating_seconds(self.size)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A status and the moment the job enters it."""
+
+    status: Status
+    since: float
+
+
+def history(course: Course) -> tuple[Phase, ...]:
+    """Return every phase of a job in order, those to come included."""
+    phases = (Phase(Status.VALIDATING_FILES, course.created_at), *_after_check(course))
+    if course.cancelled_at is None:
+        return phases
+    passed = tuple(phase for phase in phases if phase.since <= course.cancelled_at)
+    return (*passed, Phase(Status.CANCELLED, course.cancelled_at))
+
+
+def _after_check(course: Course) -> tuple[Phase, ...]:
+    if course.is_valid is None:
+        return ()
+    if not course.is_valid:
+        return (Phase(Status.FAILED, course.checked_at),)
+    started = course.checked_at + QUEUED_SECONDS
+    ended = started + running_seconds(course.trained_tokens or 0)
+    return (
+        Phase(Status.QUEUED, course.checked_at),
+        Phase(Status.RUNNING, started),
+        Phase(Status.SUCCEEDED, ended),
+    )
+
+
+def status_at(course: Course, moment: float) -> Status:
+    """Return the status a job has at a moment of simulated time."""
+    entered = [phase.status for phase in history(course) if phase.since <= moment]
+    return entered[-1] if entered else Status.VALIDATING_FILES

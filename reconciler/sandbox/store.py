@@ -1,0 +1,338 @@
+"""All that the sandbox remembers: a SQLite database, and a folder of files beside it.
+
+Several processes may open one folder at a time: SQLite is in WAL mode and waits for the other's
+write; each write is one transaction. What depends on time isn't stored: a row's `created_at` may
+lie in the future (a result file that its job will write); lists show what has come to be by `now`.
+"""
+
+import fcntl
+import json
+import os
+import random
+import sqlite3
+import string
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from reconciler.sandbox.clock import Clock, Timeline
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS sandbox (id TEXT NOT NULL, simulated REAL, wall REAL, speed REAL);
+CREATE TABLE IF NOT EXISTS files (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created_at REAL NOT NULL,
+  purpose TEXT NOT NULL, filename TEXT NOT NULL, bytes INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS files_by_age ON files (created_at, seq);
+CREATE TABLE IF NOT EXISTS jobs (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model_name TEXT NOT NULL UNIQUE,
+  training_file TEXT NOT NULL, validation_file TEXT, cancelled_at REAL, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS marks (
+  job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key, value, job));
+CREATE TABLE IF NOT EXISTS outcomes (
+  job TEXT PRIMARY KEY, outcome TEXT NOT NULL, steps TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS deleted_models (name TEXT PRIMARY KEY);
+"""
+Row = tuple[Any, ...]
+_ALPHABET: Final = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file as the API lists it; its bytes are at `Store.path_of(id)`."""
+
+    id: str
+    created_at: float
+    purpose: str
+    filename: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What was asked for when a job was created, and the names given to it then."""
+
+    id: str
+    created_at: float
+    model: str
+    base: str
+    model_name: str
+    training_file: str
+    validation_file: str | None
+    size: int
+    method: str
+    hyperparameters: dict[str, float | str]
+    suffix: str | None
+    seed: int
+    metadata: dict[str, str] | None
+    integrations: list[object]
+    result_file: str
+    cancelled_at: float | None = None
+
+
+@dataclass(frozen=True)
+class OutcomeRecord:
+    """What became of a job's files and training.
+
+    Attributes:
+        error: `code`, `message` and `param` of what is wrong with the files; None if nothing is.
+        tokens: Tokens in the training file, one epoch.
+        hyperparameters: The requested ones with each "auto" resolved.
+        total_steps: Steps of all epochs.
+    """
+
+    error: dict[str, str] | None
+    tokens: int
+    hyperparameters: dict[str, float]
+    total_steps: int
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs trained."""
+        return int(self.hyperparameters["n_epochs"])
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list is asked for."""
+
+    after: str | None
+    limit: int
+    is_ascending: bool = False
+
+
+class Store:
+    """The sandbox's memory in one folder, and its source of chance."""
+
+    def __init__(self, data_dir: Path, chance: random.Random | None = None) -> None:
+        self.chance = chance or random.SystemRandom()
+        self.files_dir = data_dir / "files"
+        self.files_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        with _alone(data_dir / "opening.lock"):
+            self._connection = _connect(data_dir / "sandbox.sqlite3")
+            with self.transaction() as connection:
+                if connection.execute("SELECT 1 FROM sandbox").fetchone() is None:
+                    identity = str(uuid.UUID(int=self.chance.getrandbits(128), version=4))
+                    connection.execute("INSERT INTO sandbox (id) VALUES (?)", (identity,))
+        self.id: str = self._one("SELECT id FROM sandbox")[0]
+
+    def close(self) -> None:
+        """Close the database; the store can't be used after."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the one write transaction: committed at the end, undone by an exception."""
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _all(self, query: str, *values: object) -> list[Row]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def _one(self, query: str, *values: object) -> Row:
+        return self._all(query, *values)[0]
+
+    # Time and names
+
+    def start(self, clock: Clock) -> None:
+        """Continue this sandbox's time at the clock's speed, from the wall's time if it is new."""
+        wall = clock.wall()
+        with self.transaction() as connection:
+            row = connection.execute("SELECT simulated, wall, speed FROM sandbox").fetchone()
+            line = Timeline(wall, wall, 1.0) if row[0] is None else Timeline(*row)
+            line = line.continued(wall, clock.speed)
+            connection.execute(
+                "UPDATE sandbox SET simulated = ?, wall = ?, speed = ?",
+                (line.simulated, line.wall, line.speed),
+            )
+
+    def simulated_time(self, wall: float) -> float:
+        """Return the simulated time at the wall's reading."""
+        return Timeline(*self._one("SELECT simulated, wall, speed FROM sandbox")).at(wall)
+
+    def new_name(self, prefix: str, length: int = 24) -> str:
+        """Return a fresh identifier of the API's look."""
+        return prefix + "".join(self.chance.choices(_ALPHABET, k=length))
+
+    # Files
+
+    def path_of(self, file_id: str) -> Path:
+        """Return where the bytes of a file known to this store lie."""
+        return self.files_dir / file_id
+
+    def add_file(self, record: FileRecord, content: Path) -> None:
+        """Take a complete file into the store: its bytes first, then its row."""
+        content.replace(self.path_of(record.id))
+        with self.transaction() as connection:
+            _insert_file(connection, record)
+
+    def file(self, file_id: str, now: float) -> FileRecord | None:
+        """Return a file that exists by now."""
+        query = f"SELECT {_FILE} FROM files WHERE id = ? AND created_at <= ?"  # noqa: S608
+        rows = self._all(query, file_id, now)
+        return FileRecord(*rows[0]) if rows else None
+
+    def files(self, page: Page, purpose: str | None, now: float) -> list[FileRecord]:
+        """Return a page of the files that exist by now, by age."""
+        order, beyond = ("ASC", ">") if page.is_ascending else ("DESC", "<")
+        query = (
+            f"SELECT {_FILE} FROM files WHERE created_at <= ?1 AND (?2 IS NULL OR purpose = ?2)"  # noqa: S608
+            f" AND (?3 IS NULL OR (created_at, seq) {beyond}"
+            " (SELECT created_at, seq FROM files WHERE id = ?3))"
+            f" ORDER BY created_at {order}, seq {order} LIMIT ?4"
+        )
+        rows = self._all(query, now, purpose, page.after, page.limit)
+        return [FileRecord(*row) for row in rows]
+
+    def delete_file(self, file_id: str) -> None:
+        """Delete a file; its bytes stay as long as a job was trained on them."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
+            used = connection.execute(
+                "SELECT 1 FROM jobs WHERE training_file = ?1 OR validation_file = ?1 LIMIT 1",
+                (file_id,),
+            ).fetchone()
+            if used is None:
+                self.path_of(file_id).unlink(missing_ok=True)
+
+    # Jobs
+
+    def add_job(self, job: JobRecord) -> None:
+        """Remember a job, with its metadata as rows that can be searched."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT INTO jobs (id, model_name, training_file, validation_file, record)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (job.id, job.model_name, job.training_file, job.validation_file, _dump(job)),
+            )
+            marks = [(job.id, key, value) for key, value in (job.metadata or {}).items()]
+            connection.executemany("INSERT INTO marks VALUES (?, ?, ?)", marks)
+
+    def job(self, job_id: str) -> JobRecord | None:
+        """Return a job by its id."""
+        rows = self._all("SELECT record, cancelled_at FROM jobs WHERE id = ?", job_id)
+        return _job(rows[0]) if rows else None
+
+    def job_of_model(self, model_name: str) -> JobRecord | None:
+        """Return the job that makes, or made, the model of this name."""
+        rows = self._all("SELECT record, cancelled_at FROM jobs WHERE model_name = ?", model_name)
+        return _job(rows[0]) if rows else None
+
+    def jobs(self, page: Page, metadata: Mapping[str, str]) -> list[JobRecord]:
+        """Return a page of the jobs that carry all these pairs, newest first."""
+        carried = " AND id IN (SELECT job FROM marks WHERE key = ? AND value = ?)" * len(metadata)
+        query = (
+            "SELECT record, cancelled_at FROM jobs"  # noqa: S608
+            " WHERE (?1 IS NULL OR seq < (SELECT seq FROM jobs WHERE id = ?1))"
+            f"{carried} ORDER BY seq DESC LIMIT ?"
+        )
+        pairs = [text for pair in metadata.items() for text in pair]
+        return [_job(row) for row in self._all(query, page.after, *pairs, page.limit)]
+
+    def all_jobs(self) -> list[JobRecord]:
+        """Return every job, newest first."""
+        return self.jobs(Page(None, -1), {})
+
+    def unsettled_jobs(self) -> list[JobRecord]:
+        """Return the jobs, not cancelled, whose outcome hasn't been stored."""
+        rows = self._all(
+            "SELECT record, cancelled_at FROM jobs"
+            " WHERE cancelled_at IS NULL AND id NOT IN (SELECT job FROM outcomes)"
+        )
+        return [_job(row) for row in rows]
+
+    def cancel_job(self, job: JobRecord, now: float) -> None:
+        """End a job, once; a cancelled job writes no result file."""
+        with self.transaction() as connection:
+            connection.execute(
+                "UPDATE jobs SET cancelled_at = ? WHERE id = ? AND cancelled_at IS NULL",
+                (now, job.id),
+            )
+            connection.execute("DELETE FROM files WHERE id = ?", (job.result_file,))
+            self.path_of(job.result_file).unlink(missing_ok=True)
+
+    # Outcomes and models
+
+    def save_outcome(
+        self, job: JobRecord, outcome: OutcomeRecord, steps: str, results: FileRecord | None
+    ) -> None:
+        """Store what a job came to, unless another process did, with its file of results."""
+        with self.transaction() as connection:
+            stored = connection.execute(
+                "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (job.id, _dump(outcome), steps)
+            ).rowcount
+            is_alive = connection.execute(
+                "SELECT 1 FROM jobs WHERE id = ? AND cancelled_at IS NULL", (job.id,)
+            ).fetchone()
+            if stored and is_alive and results is not None:
+                _insert_file(connection, results)
+
+    def outcome(self, job_id: str) -> OutcomeRecord | None:
+        """Return what a job came to, if that has been worked out."""
+        rows = self._all("SELECT outcome FROM outcomes WHERE job = ?", job_id)
+        return OutcomeRecord(**json.loads(rows[0][0])) if rows else None
+
+    def steps(self, job_id: str) -> Sequence[Sequence[float | None]]:
+        """Return the measurements of each step of a job whose outcome is stored."""
+        rows: Sequence[Sequence[float | None]] = json.loads(
+            self._one("SELECT steps FROM outcomes WHERE job = ?", job_id)[0]
+        )
+        return rows
+
+    def delete_model(self, name: str) -> None:
+        """Delete a model: its job still says succeeded, as with OpenAI."""
+        with self.transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO deleted_models VALUES (?)", (name,))
+
+    def deleted_models(self) -> frozenset[str]:
+        """Return the names of the models that were deleted."""
+        return frozenset(row[0] for row in self._all("SELECT name FROM deleted_models"))
+
+
+_FILE: Final = "id, created_at, purpose, filename, bytes"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time create the tables and switch the journal."""
+    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def _insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:
+    connection.execute(
+        f"INSERT INTO files ({_FILE}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
+        (record.id, record.created_at, record.purpose, record.filename, record.bytes),
+    )
+
+
+def _dump(record: JobRecord | OutcomeRecord) -> str:
+    return json.dumps(asdict(record), allow_nan=False)
+
+
+def _job(row: Row) -> JobRecord:
+    return JobRecord(**(json.loads(row[0]) | {"cancelled_at": row[1]}))

@@ -1,0 +1,115 @@
+"""A multipart form as it comes in: its fields in memory, its file straight to the disk.
+
+Starlette's own parser would spool the file in the system's temporary folder, which may be memory;
+here every piece goes to the folder where the file is to stay.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from reconciler.sandbox.errors import ApiError, invalid
+
+LARGEST_FILE: Final = 512 * 1024 * 1024
+_LARGEST_FIELD: Final = 64 * 1024
+
+
+class Form:
+    """The parts received so far; `discard` removes what nobody took."""
+
+    def __init__(self, content_type: str, folder: Path) -> None:
+        kind, options = parse_options_header(content_type)
+        if kind != b"multipart/form-data" or b"boundary" not in options:
+            raise invalid("Expected a multipart/form-data request.", None)
+        self.fields: dict[str, str] = {}
+        self.filename: str | None = None
+        self.path: Path | None = None
+        self.size = 0
+        self._folder = folder
+        self._file: BinaryIO | None = None
+        self._name = self._header = self._disposition = b""
+        self._field = bytearray()
+        self._is_file = self._is_complete = False
+        self._parser = MultipartParser(
+            options[b"boundary"],
+            {
+                "on_header_field": self._take_header,
+                "on_header_value": self._take_disposition,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._begin_part,
+                "on_part_data": self._take_data,
+                "on_part_end": self._end_part,
+                "on_end": self._end,
+            },
+        )
+
+    async def receive(self, request: Request) -> None:
+        """Take a request's whole body, or refuse it."""
+        try:
+            async for piece in request.stream():
+                self._parser.write(piece)
+        except FormParserError as error:
+            raise invalid(f"Could not parse multipart form: {error}", None) from error
+        if not self._is_complete:
+            raise invalid("Could not parse multipart form: it has no end.", None)
+
+    def discard(self) -> None:
+        """Close the file, and remove it unless it has been moved away."""
+        if self._file is not None:
+            self._file.close()
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+    def _take_header(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _take_disposition(self, data: bytes, start: int, end: int) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition += data[start:end]
+
+    def _end_header(self) -> None:
+        self._header = b""
+
+    def _begin_part(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        self._disposition = b""
+        if b"name" not in options:
+            raise FormParserError("a part has no name")
+        self._name = options[b"name"]
+        self._is_file = self._name == b"file"
+        self._field.clear()
+        if self._is_file:
+            self._open(options.get(b"filename", b"file").decode("utf-8", "replace"))
+
+    def _open(self, filename: str) -> None:
+        if self._file is not None:
+            raise FormParserError("there are two files")
+        handle, path = tempfile.mkstemp(prefix=".incoming-", dir=self._folder)
+        self.filename, self.path = filename, Path(path)
+        self._file = os.fdopen(handle, "wb")
+
+    def _take_data(self, data: bytes, start: int, end: int) -> None:
+        if not self._is_file or self._file is None:
+            self._field += data[start:end]
+            if len(self._field) > _LARGEST_FIELD:
+                raise FormParserError("a field is too large")
+            return
+        self.size += end - start
+        if self.size > LARGEST_FILE:
+            raise ApiError(413, "Maximum file size is 512 MB.", code="file_too_large")
+        self._file.write(data[start:end])
+
+    def _end_part(self) -> None:
+        if not self._is_file:
+            name = self._name.decode("utf-8", "replace")
+            self.fields[name] = self._field.decode("utf-8", "replace")
+        elif self._file is not None:
+            self._file.close()
+
+    def _end(self) -> None:
+        self._is_complete = True

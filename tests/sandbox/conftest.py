@@ -1,0 +1,239 @@
+"""A real server on a loopback socket, the real SDK, and a wall clock that tests move by hand."""
+
+import io
+import json
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from jsonschema import Draft202012Validator
+from openai import OpenAI
+from openai.types import FileObject
+from openai.types.fine_tuning import FineTuningJob
+
+from reconciler.sandbox.app import create_app
+from reconciler.sandbox.clock import Clock
+from reconciler.sandbox.state import Sandbox
+from reconciler.sandbox.store import Store
+
+Json = dict[str, Any]
+BASE = "gpt-4.1-mini-2025-04-14"
+LONG = 10_000.0
+
+
+class Wall:
+    """Seconds since 1970 that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running sandbox, from outside and from inside."""
+
+    base_url: str
+    wall: Wall
+    sandbox: Sandbox
+
+
+def count_words(encoding: str, text: str) -> int:
+    """A tokenizer of our own: the words, one more each under the larger vocabulary."""
+    return len(text.split()) * (2 if encoding == "o200k_base" else 1)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()
+
+
+Stopping = list[tuple[uvicorn.Server, threading.Thread, Sandbox]]
+
+
+@pytest.fixture(scope="session")
+def stopping() -> Iterator[Stopping]:
+    """Servers told to stop; nobody waits the tenth of a second that takes, until the end."""
+    told: Stopping = []
+    yield told
+    for _, thread, sandbox in told:
+        thread.join(10)
+        sandbox.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path, stopping: Stopping) -> Iterator[Callable[..., Server]]:
+    """Start servers over folders of this test; all are told to stop at its end."""
+    running: Stopping = []
+
+    def run(
+        folder: str = "data", wall: Wall | None = None, speed: float = 1.0, key: str | None = None
+    ) -> Server:
+        wall = wall or Wall()
+        store = Store(tmp_path / folder, random.Random(7))  # noqa: S311 - names, the same at each run
+        app = create_app(store, Clock(wall, speed), count_words, key)
+        ready = threading.Event()
+        config = uvicorn.Config(
+            app, port=0, lifespan="off", log_config=None, ws="none", date_header=False
+        )
+        server = _Server(config, ready)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        assert ready.wait(10)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        running.append((server, thread, app.state.sandbox))
+        return Server(f"http://127.0.0.1:{port}/v1", wall, app.state.sandbox)
+
+    yield run
+    for server, _, _ in running:
+        server.should_exit = True
+    while len(stopping) > 20:
+        _, thread, sandbox = stopping.pop(0)
+        thread.join(10)
+        sandbox.close()
+    stopping.extend(running)
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], OpenAI]]:
+    """Give SDK clients that never retry, closed at the end."""
+    clients: list[OpenAI] = []
+
+    def open_client(base_url: str, key: str = "sk-test") -> OpenAI:
+        client = OpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=20)
+        clients.append(client)
+        return client
+
+    yield open_client
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def server(start: Callable[..., Server]) -> Server:
+    return start()
+
+
+@pytest.fixture
+def wall(server: Server) -> Wall:
+    return server.wall
+
+
+@pytest.fixture
+def client(server: Server, connect: Callable[[str], OpenAI]) -> OpenAI:
+    return connect(server.base_url)
+
+
+Upload = Callable[..., FileObject]
+Train = Callable[..., FineTuningJob]
+
+
+def to_jsonl(examples: Sequence[Json]) -> bytes:
+    return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples).encode()
+
+
+@pytest.fixture
+def upload(client: OpenAI) -> Upload:
+    """Upload examples (or raw bytes) as a file for training."""
+
+    def send(examples: Sequence[Json] | bytes, name: str = "train.jsonl") -> FileObject:
+        content = examples if isinstance(examples, bytes) else to_jsonl(examples)
+        return client.files.create(file=(name, io.BytesIO(content)), purpose="fine-tune")
+
+    return send
+
+
+@pytest.fixture
+def train(client: OpenAI, wall: Wall, upload: Upload) -> Train:
+    """Create a job on examples, let simulated time pass, and return it as it ended."""
+
+    def run(examples: Sequence[Json] | bytes, **asked: Any) -> FineTuningJob:
+        file = upload(examples)
+        fields: dict[str, Any] = {"model": BASE, "seed": 7} | asked
+        job = client.fine_tuning.jobs.create(training_file=file.id, **fields)
+        wall.advance(LONG)
+        return client.fine_tuning.jobs.retrieve(job.id)
+
+    return run
+
+
+COLOURS = tuple(
+    re.findall(
+        r"\w+",
+        "red green blue black white grey brown pink orange purple yellow gold silver cyan olive",
+    )
+)
+
+
+@pytest.fixture
+def chats() -> list[Json]:
+    """Fifteen short chats."""
+    return [
+        {
+            "messages": [
+                {"role": "system", "content": "Answer briefly."},
+                {"role": "user", "content": f"Which ticket is {colour}?"},
+                {"role": "assistant", "content": f"Ticket {number} is the {colour} one."},
+            ]
+        }
+        for number, colour in enumerate(COLOURS)
+    ]
+
+
+@pytest.fixture
+def preferences() -> list[Json]:
+    """Twelve pairs: polite answers preferred to curt ones."""
+    return [
+        {
+            "input": {"messages": [{"role": "user", "content": f"Is the {colour} door open?"}]},
+            "preferred_output": [
+                {"role": "assistant", "content": f"Yes, gladly: the {colour} door is open."}
+            ],
+            "non_preferred_output": [
+                {"role": "assistant", "content": f"Look at {colour} yourself"}
+            ],
+        }
+        for colour in COLOURS[:12]
+    ]
+
+
+@pytest.fixture(scope="session")
+def conforms() -> Callable[[str, object], None]:
+    """Check an answer against a schema of OpenAI's document."""
+    document = json.loads(Path(__file__).with_name("openai-schemas.json").read_text())
+
+    def check(name: str, answer: object) -> None:
+        schema = document | {"$ref": f"#/components/schemas/{name}"}
+        Draft202012Validator(schema).validate(answer)
+
+    return check
+
+
+@pytest.fixture
+def settled(server: Server) -> Callable[[], None]:
+    """Wait (in real time) until nothing is being worked out."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 20
+        while server.sandbox.store.unsettled_jobs():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    return wait
