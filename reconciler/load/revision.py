@@ -1,0 +1,71 @@
+"""Git's word on the checkout, by the ``git`` command."""
+
+from __future__ import annotations
+
+import os
+import subprocess  # git is asked by its command, with fixed arguments
+from pathlib import Path
+
+from reconciler.state import Revision
+
+TIMEOUT = 60.0
+"""Seconds; a status over a large, cold work tree takes its time."""
+
+# Everything that differs from HEAD below the folder, in a form that no setting of the user bends.
+_STATUS = (
+    "git",
+    "--no-optional-locks",
+    "status",
+    "--porcelain=v2",
+    "--branch",
+    "--untracked-files=normal",
+    "--ignore-submodules=none",
+    "--",
+    ".",
+    ":(exclude).reconciler",
+)
+_HEAD = "# branch.oid "
+_NO_COMMIT = "(initial)"
+# A Git hook sets these for its own repository; the folder alone shall decide.
+_FOREIGN = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_LITERAL_PATHSPECS",
+)
+_UNTOLD = Revision(commit="", is_dirty=True)
+
+
+def read_revision(root: Path) -> Revision:
+    """HEAD's commit, and whether tracked or untracked files below the root differ from it.
+
+    Ignored files and ``.reconciler/`` don't count. Without Git, a checkout or a commit the answer
+    is ``Revision()``. A checkout that Git won't talk about (another user owns it and
+    ``safe.directory`` doesn't name it, it is broken, or Git takes too long) is
+    ``Revision("", is_dirty=True)``: what nobody can vouch for is not clean. Never raises.
+    """
+    try:
+        answer = subprocess.run(  # noqa: S603  # no shell, fixed arguments
+            _STATUS, cwd=root, env=_environment(), capture_output=True, timeout=TIMEOUT, check=False
+        )
+    except FileNotFoundError:
+        return Revision()
+    except (OSError, subprocess.TimeoutExpired):
+        return _UNTOLD
+    if answer.returncode:
+        return Revision() if b"not a git repository (or any" in answer.stderr else _UNTOLD
+    return _read(answer.stdout.decode("utf-8", "replace").splitlines())
+
+
+def _read(lines: list[str]) -> Revision:
+    commit = next((line.removeprefix(_HEAD) for line in lines if line.startswith(_HEAD)), "")
+    if commit in ("", _NO_COMMIT):
+        return Revision()
+    return Revision(commit, any(not line.startswith("#") for line in lines))
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}

@@ -1,0 +1,151 @@
+"""The stage itself: from the project root to ``Loaded``, or to every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from reconciler.catalog import load_catalog
+from reconciler.errors import InvalidInput, Problem, Severity
+from reconciler.load.compose import compose, entry_at
+from reconciler.load.datasets import DatasetReader
+from reconciler.load.documents import (
+    PROJECT_FILE,
+    Draft,
+    base_problems,
+    draft,
+    no_project,
+    repeated_names,
+    second_project,
+)
+from reconciler.load.explain import slug
+from reconciler.load.files import given_paths, read_file, spec_files
+from reconciler.load.flaw import Flaw, Place, printable
+from reconciler.load.paths import existing_folder, name_flaw
+from reconciler.load.revision import read_revision
+from reconciler.spec import API_VERSION, FineTune, Metadata, Project
+from reconciler.state import Loaded, LoadedSpec
+
+_DEFAULT_FOLDER = "specs"
+
+
+def load(root: Path, folders: Sequence[Path] | None = None, *, count_tokens: bool) -> Loaded:
+    """Everything that a pass needs from disk.
+
+    Args:
+        root: the project root, see ``find_root``.
+        folders: files or folders of the command line, instead of the Project's ``specs``.
+        count_tokens: whether datasets are tokenised; else their facts have no tokens.
+
+    Raises:
+        InvalidInput: every problem of every file, sorted, the warnings among them.
+        SettingsError: tokens shall be counted, and a vocabulary is not installed.
+    """
+    root = root.resolve()
+    # Git is asked before the files are read. The engine asks again before it sends anything, so
+    # that the two answers enclose the reading.
+    revision = read_revision(root)
+    stage = _Stage(root)
+    project, places = stage.project(folders or ())
+    specs = stage.specs(stage.drafts(places), count_tokens=count_tokens)
+    found = tuple(sorted(set(stage.problems)))
+    if any(problem.severity is Severity.ERROR for problem in found):
+        raise InvalidInput(found)
+    if not specs:
+        raise InvalidInput((_nothing(root, places),))
+    return Loaded(str(root), project.metadata.name, project, specs, revision, found)
+
+
+class _Stage:
+    """The steps of the stage over one root; what is wrong is collected on the way."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems: list[Problem] = []
+
+    def project(self, given: Sequence[Path]) -> tuple[Project, list[Path]]:
+        """The Project, defaults where there is none, and the places where specs are looked for."""
+        drafts = self._project_drafts()
+        written = [d.document for d in drafts if isinstance(d.document, Project)]
+        project = written[0] if written else _default_project(self.root)
+        if not given:
+            return project, self._declared(drafts[0] if drafts else None)
+        paths, problems = given_paths(self.root, given)
+        self.problems += problems
+        return project, paths
+
+    def drafts(self, places: Sequence[Path]) -> list[Draft]:
+        """Every FineTune document of every spec file, valid or not."""
+        files, problems = spec_files(self.root, places)
+        self.problems += problems
+        return [d for path in files for d in self._read(path) if d.text("kind") == "FineTune"]
+
+    def specs(self, drafts: Sequence[Draft], *, count_tokens: bool) -> tuple[LoadedSpec, ...]:
+        """The valid specs by name, after all that is looked at across documents and on disk."""
+        catalog = load_catalog()
+        reader = DatasetReader(self.root, catalog, count_tokens)
+        self.problems += repeated_names(drafts)
+        specs = []
+        for item in drafts:
+            self.problems += base_problems(item, catalog)
+            training, validation = reader.facts(item)
+            if isinstance(item.document, FineTune) and training:
+                line = item.root.line
+                specs.append(LoadedSpec(item.document, item.file, line, training, validation))
+        self.problems += reader.problems
+        return tuple(sorted(specs, key=lambda spec: spec.document.metadata.name))
+
+    def _project_drafts(self) -> list[Draft]:
+        path = self.root / PROJECT_FILE
+        if not path.exists() and not path.is_symlink():
+            return []
+        before = len(self.problems)
+        drafts = list(self._read(path))
+        projects = [d for d in drafts if d.text("kind") == "Project"]
+        self.problems += [second_project(d) for d in projects[1:]]
+        if not drafts and len(self.problems) == before:
+            self.problems.append(no_project())
+        return projects
+
+    def _declared(self, project: Draft | None) -> list[Path]:
+        """The Project's spec folders, taken from what is written: it may have problems."""
+        listed = entry_at(project.root, "spec", "specs") if project else None
+        if project is None or listed is None or not isinstance(listed.node.value, tuple):
+            default = self.root / _DEFAULT_FOLDER
+            return [default] if default.is_dir() else []
+        paths = []
+        for index in range(len(listed.node.value)):
+            text = project.text("spec", "specs", index)
+            path = existing_folder(self.root, self.root, text) if text else None
+            if isinstance(path, Flaw):
+                place = project.at("spec", "specs", index)
+                self.problems.append(path.at(place, f"spec.specs.{index}"))
+            elif path:
+                paths.append(path)
+        return paths
+
+    def _read(self, path: Path) -> Iterator[Draft]:
+        file = path.relative_to(self.root).as_posix()
+        data = name_flaw(file) or read_file(self.root, path)
+        if isinstance(data, Flaw):
+            self.problems.append(data.at(Place(printable(file))))
+            return
+        documents, problems = compose(data, file)
+        self.problems += problems
+        for document in documents:
+            item, problems = draft(file, path.parent, document)
+            self.problems += problems
+            yield item
+
+
+def _default_project(root: Path) -> Project:
+    owner = slug(root.name) or "project"
+    return Project(apiVersion=API_VERSION, kind="Project", metadata=Metadata(name=owner))
+
+
+def _nothing(root: Path, places: Sequence[Path]) -> Problem:
+    """The problem of a project without a single FineTune."""
+    shown = [printable(place.relative_to(root).as_posix()) for place in places]
+    remedy = f"Write {_DEFAULT_FOLDER}/NAME.yaml, or name a file or folder of specs with -f."
+    flaw = Flaw("SPEC114", "no FineTune document", "at least one", remedy)
+    return flaw.at(Place(shown[0] if shown else _DEFAULT_FOLDER))
