@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor, log10
 from typing import cast
 
 from reconciler.catalog import Catalog, base_name
@@ -16,6 +17,8 @@ from reconciler.state import Training
 
 DEFAULT_EPOCHS = 3
 MIN_TARGET, MAX_TARGET, MAX_DEFAULT_EPOCHS = 100, 25_000, 25
+USD_DIGITS = 9
+"""Amounts are whole billionths of a dollar: three times $0.10 is $0.30, as a budget means it."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,10 @@ class Estimate:
 
     @property
     def usd(self) -> float | None:
-        """US dollars; None if there is no price."""
-        return None if self.price is None else self.trained_tokens * self.price / 1_000_000
+        """US dollars; None if there is no price, or the tokens were not counted."""
+        if self.price is None or not self.tokens:
+            return None
+        return bill(self.trained_tokens, self.price)
 
 
 def estimate(training: Training, catalog: Catalog, prices: Mapping[str, Price]) -> Estimate:
@@ -72,7 +77,21 @@ def default_epochs(examples: int) -> int:
 
 def total_usd(estimates: list[Estimate]) -> float:
     """The sum of all that have a price."""
-    return sum(e.usd for e in estimates if e.usd is not None)
+    return round(sum(e.usd for e in estimates if e.usd is not None), USD_DIGITS)
+
+
+def bill(tokens: int, price: float) -> float:
+    """US dollars for so many trained tokens, at a price a million of them."""
+    return round(tokens * price / 1_000_000, USD_DIGITS)
+
+
+def dollars(usd: float) -> str:
+    """An amount for people: ``$0.30``, ``$1,234.50``; below one cent ``$0.0042``, never $0.00."""
+    if not 0 < usd < 0.01:
+        return f"${usd:,.2f}"
+    digits = 1 - floor(log10(usd))  # two that count
+    text = f"{usd:.{digits}f}".rstrip("0")
+    return f"${text}" if len(text) > len("0.01") else f"${usd:.2f}"
 
 
 def training_price(

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.ownership import Fields, Mark, read_mark, training_fields
+from reconciler.ownership import (
+    SHORTENED,
+    Fields,
+    Mark,
+    read_mark,
+    shortened,
+    training_fields,
+)
 from reconciler.state import Desired, Job, Observed, Training
 
 ABSENT = "(none)"
+NOT_RECORDED = "(not recorded)"
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,7 @@ class Difference:
         earlier_model: the base it was trained on.
         earlier_tokens: billable tokens it was expected to take; 0 if unknown.
         earlier_alive: whether that job still runs (it is left to end, and is billed).
-        changes: field by field, sorted by field.
+        changes: field by field, sorted by field; empty if the earlier job doesn't tell its fields.
     """
 
     name: str
@@ -52,7 +60,11 @@ def diff(desired: Desired, observed: Observed) -> Mapping[str, Difference]:
 
 
 def field_changes(before: Fields, after: Fields) -> tuple[FieldChange, ...]:
-    """The fields in which two trainings differ. Equality decides before deepdiff is asked."""
+    """The fields in which two trainings differ. Equality decides before deepdiff is asked.
+
+    A field that was too long for the earlier job's mark is there by its digest alone.
+    """
+    before = {name: _unshortened(value, after.get(name)) for name, value in before.items()}
     if before == after:
         return ()
     return tuple(sorted(_worded(before, after), key=lambda change: change.field))
@@ -78,8 +90,12 @@ def _difference(training: Training, latest: Mapping[str, tuple[Job, Mark]]) -> D
         earlier_model=job.model,
         earlier_tokens=mark.tokens,
         earlier_alive=not job.status.is_terminal,
-        changes=field_changes(mark.fields, training_fields(training)),
+        changes=field_changes(mark.fields, training_fields(training)) if mark.fields else (),
     )
+
+
+def _unshortened(before: object, after: object) -> object:
+    return after if before == shortened(after) else before
 
 
 def _worded(before: Fields, after: Fields) -> Iterator[FieldChange]:
@@ -98,6 +114,8 @@ def _side(value: object) -> object:
 
 def _leaves(path: str, before: object, after: object) -> Iterator[FieldChange]:
     """A change of a whole mapping, told as changes of its fields."""
+    if isinstance(after, Mapping) and isinstance(before, str) and before.startswith(SHORTENED):
+        before = dict.fromkeys(after, NOT_RECORDED)
     if isinstance(before, Mapping) or isinstance(after, Mapping):
         sides = [side if isinstance(side, Mapping) else {} for side in (before, after)]
         for name in sorted({*sides[0], *sides[1]}):

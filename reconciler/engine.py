@@ -5,10 +5,11 @@ Level-triggered: a pass looks at everything anew; nothing depends on what woke i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 
 from reconciler.apply import Effects, Outcome, Progress, apply
@@ -18,12 +19,12 @@ from reconciler.errors import UsageError
 from reconciler.ledger import Ledger
 from reconciler.load import load
 from reconciler.observe import observe, prove_absence
-from reconciler.ownership import file_name
+from reconciler.ownership import is_same_file, read_mark
 from reconciler.plan import Limits, Plan, Reason, Resource, Tariff, make_plan
 from reconciler.policy import Rules, review
 from reconciler.providers.protocol import Connection, Event, Reader
 from reconciler.resolve import resolve
-from reconciler.spec import Project
+from reconciler.spec import AUTO, Project
 from reconciler.state import (
     Closing,
     ClosingKind,
@@ -32,6 +33,7 @@ from reconciler.state import (
     JobStatus,
     Loaded,
     Observed,
+    RemoteFile,
     Revision,
     Right,
     Training,
@@ -263,18 +265,35 @@ def _closing(
 
 
 def _check_adopted(seen: Pass, training: Training, reader: Reader, job_id: str) -> None:
-    """A job can stand for a training only if its base, method and training bytes are the same."""
+    """A job can stand for a training only if all that it shows of itself is the same."""
     job = reader.job(job_id)
     if job is None:
         raise UsageError(f"the endpoint knows no job {job_id}")
-    wanted = file_name(seen.plan.owner, training.training)
-    files = {file.id: (file.name, file.bytes) for file in reader.files()}
-    differs = {
-        f"its base is {job.model}": job.model != training.model,
-        f"its method is {job.method}": job.method != training.method,
-        f"its training file is not {wanted}": files.get(job.training_file)
-        != (wanted, training.training.bytes),
-        f"it is {job.status}": job.status in (JobStatus.FAILED, JobStatus.CANCELLED),
-    }
-    if reasons := [reason for reason, is_so in differs.items() if is_so]:
+    files = {file.id: file for file in reader.files()}
+    if reasons := list(_contradictions(seen, training, job, files)):
         raise UsageError(f"{job_id} can't be adopted: {'; '.join(reasons)}")
+
+
+def _contradictions(
+    seen: Pass, training: Training, job: Job, files: Mapping[str, RemoteFile]
+) -> Iterator[str]:
+    mark = read_mark(job)
+    if mark and (mark.key, mark.owner) != (training.key, seen.plan.owner):
+        yield f"it bears the mark of {mark.owner}/{mark.name}"
+    if job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
+        yield f"it is {job.status}"
+    ids = (job.training_file, job.validation_file)
+    for file_id, facts in zip_longest(filter(None, ids), training.datasets):
+        file = files.get(file_id or "")
+        if not (file and facts and is_same_file(file, seen.plan.owner, facts)):
+            yield f"its file {file_id} is not {facts.path if facts else 'asked for'}"
+    unsaid = (None, AUTO)
+    for name, value in _fields(training).items():
+        shown = _fields(job).get(name)
+        if value not in unsaid and shown not in (*unsaid, value):
+            yield f"its {name} is {shown}, not {value}"
+
+
+def _fields(of: Training | Job) -> dict[str, object]:
+    own = {"model": of.model, "method": of.method, "suffix": of.suffix, "seed": of.seed}
+    return {**own, **of.hyperparameters}

@@ -26,6 +26,11 @@ TOKENS = "reconciler.tokens"
 VALUE_LIMIT = 512
 """Longest metadata value that the API takes, in characters."""
 
+SHORTENED = "digest:"
+"""How a field starts in the mark that was too long for it."""
+MOST_DIGITS = 12
+"""Longest number that a mark is believed to carry."""
+
 Fields = Mapping[str, object]
 
 
@@ -114,14 +119,22 @@ def compact(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def shortened(value: object) -> str:
+    """What stands in the mark for a field that was too long for it."""
+    return f"{SHORTENED}{sha256(compact(value).encode()).hexdigest()[:16]}"
+
+
 def _whole(text: str, default: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() else default
+    is_number = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if is_number else default
 
 
 def _read_fields(text: str) -> Fields:
+    """The fields of a mark; anything but our own JSON object, in clean text, reads as empty."""
     try:
         fields = json.loads(text)
-    except ValueError:
+        compact(fields).encode()  # escapes may smuggle in what is no text
+    except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 
@@ -132,7 +145,6 @@ def _fit(fields: dict[str, object]) -> str:
     for name in sorted(fields, key=lambda n: (-len(compact(fields[n])), n)):
         if len(text) <= VALUE_LIMIT:
             break
-        digest = sha256(compact(fields[name]).encode()).hexdigest()[:16]
-        fields = {**fields, name: f"digest:{digest}"}
+        fields = {**fields, name: shortened(fields[name])}
         text = compact(fields)
     return text

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from reconciler.catalog import Catalog
+from reconciler.catalog import Catalog, base_name
+from reconciler.cost import dollars
 from reconciler.plan import Action, Create, Plan, Reason, Resource, Upload
 from reconciler.state import Condition, Health, Sync
 
@@ -68,7 +69,7 @@ def _refuse(create: Create, plan: Plan, rules: Rules) -> Refusal | None:
 def _calendar(create: Create, plan: Plan, rules: Rules) -> Refusal | None:
     model = create.training.model
     ends = _last_day(model, plan, rules)
-    if ends and ends < rules.today:
+    if ends and ends <= rules.today:
         return Refusal(
             Reason.PAST_DATE,
             f"{model} was shut down at this endpoint on {ends}",
@@ -86,12 +87,20 @@ def _calendar(create: Create, plan: Plan, rules: Rules) -> Refusal | None:
 
 def _last_day(model: str, plan: Plan, rules: Rules) -> date | None:
     """The endpoint's live word first, then the catalog's row for this endpoint."""
-    live = rules.shutdown.get(model)
-    if live:
-        return date.fromisoformat(live)
+    live = (_read_date(rules.shutdown.get(name, "")) for name in (model, base_name(model)))
+    if told := [day for day in live if day]:
+        return min(told)
     endpoint = rules.catalog.endpoint(plan.endpoint.base_url)
     base = rules.catalog.base(model)
     return base.shutdown.get(endpoint.name) if endpoint and base else None
+
+
+def _read_date(text: str) -> date | None:
+    """The day in an endpoint's answer; what is none doesn't stop a pass."""
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
 
 
 _CREATE_RULES: tuple[CreateRule, ...] = (_calendar,)
@@ -114,7 +123,7 @@ def _has_budget(plan: Plan, rules: Rules) -> Refusal | None:
         return None
     return Refusal(
         Reason.NO_BUDGET,
-        f"${plan.usd:,.2f} would be spent with nobody asked and no budget set",
+        f"{dollars(plan.usd)} would be spent with nobody asked and no budget set",
         "give --max-cost USD, or set spec.budget.per_pass in reconciler.yaml",
     )
 
@@ -126,17 +135,22 @@ def _within_budget(plan: Plan, rules: Rules) -> Refusal | None:
     if unpriced:
         return Refusal(
             Reason.OVER_BUDGET,
-            f"the budget is ${rules.max_usd:,.2f} and nobody knows the price of {unpriced[0]}",
+            f"the budget is {dollars(rules.max_usd)} and nobody knows the price of {unpriced[0]}",
             "set its price under spec.prices in reconciler.yaml",
         )
     if plan.usd <= rules.max_usd:
         return None
+    excess = dollars(plan.usd - rules.max_usd)
     return Refusal(
         Reason.OVER_BUDGET,
-        f"${plan.usd:,.2f} for {len(plan.creates)} training(s) is over the budget of "
-        f"${rules.max_usd:,.2f}",
+        f"{dollars(plan.usd)} for {_trainings(plan)} is {excess} over the budget of "
+        f"{dollars(rules.max_usd)}",
         "raise --max-cost or spec.budget.per_pass, or choose with --target",
     )
+
+
+def _trainings(plan: Plan) -> str:
+    return f"{len(plan.creates)} training{'s' if len(plan.creates) > 1 else ''}"
 
 
 _PASS_RULES: tuple[PassRule, ...] = (_clean_checkout, _has_budget, _within_budget)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Annotated, Literal, cast
+from typing import Annotated, Final, Literal, cast
 
 from pydantic import (
     BaseModel,
@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError
 
-API_VERSION = "reconciler.dev/v1"
+API_VERSION: Final = "reconciler.dev/v1"
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 AUTO = "auto"
 
@@ -33,7 +33,7 @@ Text = Annotated[str, Field(min_length=1)]
 class Document(BaseModel):
     """Base of all parts of a document: immutable, no unknown keys, nothing bent to fit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _bound_error(expected: str, found: object) -> PydanticCustomError:

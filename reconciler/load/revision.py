@@ -41,9 +41,9 @@ _UNTOLD = Revision(commit="", is_dirty=True)
 def read_revision(root: Path) -> Revision:
     """HEAD's commit, and whether tracked or untracked files below the root differ from it.
 
-    Ignored files and ``.reconciler/`` don't count. Without Git, a checkout or a commit the answer
-    is ``Revision()``. A checkout that Git won't talk about (another user owns it and
-    ``safe.directory`` doesn't name it, it is broken, or Git takes too long) is
+    Ignored files and ``.reconciler/`` don't count. Outside a checkout the answer is ``Revision()``.
+    A checkout without a commit, or that Git can't be asked about (it is not installed, another user
+    owns the folder and ``safe.directory`` doesn't name it, it is broken, it takes too long) is
     ``Revision("", is_dirty=True)``: what nobody can vouch for is not clean. Never raises.
     """
     try:
@@ -51,7 +51,7 @@ def read_revision(root: Path) -> Revision:
             _STATUS, cwd=root, env=_environment(), capture_output=True, timeout=TIMEOUT, check=False
         )
     except FileNotFoundError:
-        return Revision()
+        return _UNTOLD if _is_checkout(root) else Revision()
     except (OSError, subprocess.TimeoutExpired):
         return _UNTOLD
     if answer.returncode:
@@ -62,8 +62,12 @@ def read_revision(root: Path) -> Revision:
 def _read(lines: list[str]) -> Revision:
     commit = next((line.removeprefix(_HEAD) for line in lines if line.startswith(_HEAD)), "")
     if commit in ("", _NO_COMMIT):
-        return Revision()
+        return _UNTOLD
     return Revision(commit, any(not line.startswith("#") for line in lines))
+
+
+def _is_checkout(root: Path) -> bool:
+    return any((folder / ".git").exists() for folder in (root, *root.parents))
 
 
 def _environment() -> dict[str, str]:

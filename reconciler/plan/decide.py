@@ -25,6 +25,7 @@ person opens what a failure, a refusal, a cancellation or a deletion holds; neve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from reconciler.ownership import read_mark
 from reconciler.plan.model import Reason
@@ -45,6 +46,7 @@ TRAINING_NOT_AVAILABLE = "training_not_available"
 TRANSIENT_CODES = frozenset({"server_error", "internal_error"})
 TRANSIENT_RETRIES = 1
 SECONDS_AFTER_429, SECONDS_NOT_SENT, LONGEST_BACK_OFF = 60, 5, 3600
+LONGEST_RETRY_AFTER = 86_400
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,11 @@ class Case:
 
     @property
     def pending(self) -> Right | None:
-        """The latest claim, if no job of ours has reached its attempt."""
-        seen = {job.id for job in self.jobs}
+        """The latest claim, if no job that is to be seen has reached its attempt."""
+        jobs = (*self.jobs, *self.foreign)
+        seen = {job.id for job in jobs}
         named = (r.claim.attempt for r in self.rights if r.closing and r.closing.job_id in seen)
-        reached = max([*map(attempt_of, self.jobs), *named], default=0)
+        reached = max([*map(attempt_of, jobs), *named], default=0)
         last = self.rights[-1] if self.rights else None
         return last if last and last.claim.attempt > reached else None
 
@@ -166,7 +169,8 @@ def _ready(job: Job, superfluous: tuple[Job, ...]) -> Decision:
 
 
 def _wait(job: Job, superfluous: tuple[Job, ...]) -> Decision:
-    message = f"{job.id} is {job.status.replace('_', ' ')}"
+    word = "in a state unknown to us" if job.status is JobStatus.UNKNOWN else job.status
+    message = f"{job.id} is {word.replace('_', ' ')}"
     return Decision(
         Condition(Sync.IN_SYNC, Health.PROGRESSING, Reason.TRAINING, message),
         job,
@@ -228,13 +232,12 @@ def _refused(case: Case, right: Right) -> Decision:
         return _back_off(case, right, SECONDS_AFTER_429, f"429 {closing.message}")
     if case.is_retry:
         return _create(case, Reason.RETRY_ASKED, "a person asked to try again")
-    reason = (
-        Reason.TRAINING_ENDED if closing.code == TRAINING_NOT_AVAILABLE else Reason.CREATE_REFUSED
-    )
+    is_end = closing.code == TRAINING_NOT_AVAILABLE
+    way_out = "if that has changed" if is_end else "change the spec or its data, or"
     return _held(
-        reason,
+        Reason.TRAINING_ENDED if is_end else Reason.CREATE_REFUSED,
         f"the endpoint refused ({closing.status} {closing.code}): {closing.message}",
-        f"change the spec or its data, or: reconcile retry {case.training.name}",
+        f"{way_out}: reconcile retry {case.training.name}",
         Health.FAILED,
     )
 
@@ -242,11 +245,12 @@ def _refused(case: Case, right: Right) -> Decision:
 def _back_off(case: Case, right: Right, seconds: int, why: str) -> Decision:
     closing = right.closing
     assert closing is not None  # noqa: S101  # the caller has matched it
-    delay = min(LONGEST_BACK_OFF, seconds * 2 ** (right.claim.attempt - 1))
-    opens = closing.at + max(delay, closing.retry_after or 0)
+    doublings = min(right.claim.attempt - 1, LONGEST_BACK_OFF.bit_length())
+    delay = min(LONGEST_BACK_OFF, seconds * 2**doublings)
+    opens = closing.at + max(delay, min(LONGEST_RETRY_AFTER, closing.retry_after or 0))
     if case.now >= opens or case.is_retry:
         return _create(case, Reason.RETRY_REFUSAL, f"the last attempt was turned away: {why}")
-    left = int(opens - case.now)
+    left = ceil(opens - case.now)
     return _held(Reason.BACKING_OFF, why, f"nothing; the next attempt opens in {left} s")
 
 

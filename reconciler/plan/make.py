@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.catalog import Catalog
-from reconciler.cost import estimate, training_price
+from reconciler.cost import bill, estimate, training_price
 from reconciler.diff import Difference
 from reconciler.ownership import file_name, is_same_file, read_mark
 from reconciler.plan.decide import TRAINING_NOT_AVAILABLE, Case, Decision, Limits, decide
@@ -64,11 +64,12 @@ def make_plan(
     limits: Limits,
 ) -> Plan:
     """The plan for the selected trainings. Pure: the same arguments give the same plan."""
+    named = _named_by_ledger(desired.owner, observed)
     scene = _Scene(
         *(desired, observed, differences, tariff, limits),
-        jobs=_jobs_by_key(observed),
+        jobs=_jobs_by_key(named, observed),
         rights=_rights_by_key(observed),
-        named=_named_by_ledger(observed),
+        named=named,
         ended=_training_ended(observed),
     )
     chosen = [training for training in desired.trainings if desired.is_selected(training)]
@@ -83,14 +84,13 @@ def make_plan(
         taken_at=observed.taken_at,
         actions=(*_uploads(creates), *creates, *_cancels(decided), *_waits(decided)),
         resources=tuple(_resource(case.training, decision) for case, decision in decided),
-        orphans=tuple(_orphans(desired, observed)),
+        orphans=tuple(_orphans(scene)),
         is_proved=observed.is_complete,
     )
 
 
-def _jobs_by_key(observed: Observed) -> Mapping[str, list[Job]]:
+def _jobs_by_key(named: Mapping[str, str], observed: Observed) -> Mapping[str, list[Job]]:
     """Jobs by the key of the ledger's record that names them, else by the key in their mark."""
-    named = _named_by_ledger(observed)
     jobs: dict[str, list[Job]] = {}
     for job in sorted(observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
@@ -99,8 +99,10 @@ def _jobs_by_key(observed: Observed) -> Mapping[str, list[Job]]:
     return jobs
 
 
-def _named_by_ledger(observed: Observed) -> Mapping[str, str]:
-    return {r.closing.job_id: r.claim.key for r in observed.rights if r.closing}
+def _named_by_ledger(owner: str, observed: Observed) -> Mapping[str, str]:
+    """Job -> the key it was created or adopted for, by our own claims alone."""
+    ours = (right for right in observed.rights if right.claim.owner == owner)
+    return {r.closing.job_id: r.claim.key for r in ours if r.closing and r.closing.job_id}
 
 
 def _rights_by_key(observed: Observed) -> Mapping[str, list[Right]]:
@@ -135,9 +137,15 @@ def _is_ours(job: Job, scene: _Scene) -> bool:
 
 
 def _training_ended(observed: Observed) -> Closing | None:
-    closings = (right.closing for right in observed.rights if right.closing)
-    refusals = (c for c in closings if c.kind is ClosingKind.REFUSED)
-    return next((c for c in refusals if c.code == TRAINING_NOT_AVAILABLE), None)
+    """The endpoint's latest refusal of all training, unless it has created a job since."""
+    closings = [right.closing for right in observed.rights if right.closing]
+    created = max((c.at for c in closings if c.kind is ClosingKind.CREATED), default=0)
+    ended = [c for c in closings if _is_end(c) and c.at >= created]
+    return max(ended, key=lambda c: (c.at, c.message), default=None)
+
+
+def _is_end(closing: Closing) -> bool:
+    return closing.kind is ClosingKind.REFUSED and closing.code == TRAINING_NOT_AVAILABLE
 
 
 def _create(case: Case, reason: Reason, scene: _Scene) -> Create:
@@ -165,7 +173,9 @@ def _running_bill(difference: Difference | None, tariff: Tariff) -> float | None
     if difference is None or not difference.earlier_alive:
         return None
     price, _ = training_price(difference.earlier_model, tariff.catalog, tariff.prices)
-    return None if price is None else difference.earlier_tokens * price / 1_000_000
+    if price is None or not difference.earlier_tokens:
+        return None
+    return bill(difference.earlier_tokens, price)
 
 
 def _uploads(creates: list[Create]) -> Iterator[Upload]:
@@ -207,12 +217,13 @@ def _resource(training: Training, decision: Decision) -> Resource:
     )
 
 
-def _orphans(desired: Desired, observed: Observed) -> Iterator[Orphan]:
-    needed = {training.key for training in desired.trainings}
-    names = {name for training in desired.trainings for name in training.used_by}
-    for job in sorted(observed.jobs, key=lambda job: job.age_rank):
+def _orphans(scene: _Scene) -> Iterator[Orphan]:
+    trainings, owner = scene.desired.trainings, scene.desired.owner
+    needed = {training.key for training in trainings}
+    names = {name for training in trainings for name in training.used_by}
+    for job in sorted(scene.observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
-        if mark and mark.owner == desired.owner and mark.key not in needed:
+        if mark and mark.owner == owner and scene.named.get(job.id, mark.key) not in needed:
             yield Orphan(
                 job_id=job.id,
                 name=mark.name,

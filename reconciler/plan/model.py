@@ -162,9 +162,11 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the decisions: actions and conditions."""
+        """SHA-256 over the decisions: actions and conditions, without the sentences about them."""
+        sentences = {"resources": {"__all__": {"condition": {"message", "remedy"}}}}
         told = {"owner", "actions", "resources"}
-        return sha256(_adapter().dump_json(self, include=told)).hexdigest()
+        decisions = _adapter().dump_json(self, include=told, exclude=sentences)
+        return sha256(decisions).hexdigest()
 
     @property
     def creates(self) -> tuple[Create, ...]:

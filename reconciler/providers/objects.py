@@ -7,6 +7,7 @@ their documents: ``error: {}`` on healthy jobs, null hyperparameters for dpo, un
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Protocol
 
 from reconciler.errors import ScanIncomplete, Unavailable
@@ -45,7 +46,7 @@ def read_job(raw: Raw) -> Job:
         suffix=text_of(raw, "user_provided_suffix") or text_of(raw, "suffix") or None,
         trained_tokens=_whole(raw.get("trained_tokens")),
         error=_read_error(raw.get("error")),
-        metadata={k: v for k, v in mapping_of(raw.get("metadata")).items() if isinstance(v, str)},
+        metadata=_read_metadata(mapping_of(raw.get("metadata"))),
         result_files=_texts(raw.get("result_files")),
     )
 
@@ -110,9 +111,14 @@ def mapping_of(value: object) -> Raw:
 
 
 def text_of(raw: object, name: str) -> str:
-    """The text under a name, empty if there is none."""
+    """The text under a name, empty if there is none; what is no Unicode text in it reads as "?"."""
     value = mapping_of(raw).get(name)
-    return value if isinstance(value, str) else ""
+    return _well_formed(value) if isinstance(value, str) else ""
+
+
+def _well_formed(text: str) -> str:
+    """JSON's escapes may hold half a character, which nobody could print or write."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -121,7 +127,13 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _whole(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if isfinite(value) else None
+
+
+def _read_metadata(raw: Raw) -> dict[str, str]:
+    return {_well_formed(name): text_of(raw, name) for name in raw if isinstance(raw[name], str)}
 
 
 def _scalars(raw: Raw) -> dict[str, int | float | str]:

@@ -83,17 +83,17 @@ def test_without_a_checkout_there_is_no_revision(tmp_path: Path) -> None:
     assert read_revision(tmp_path) == Revision()
 
 
-def test_without_a_commit_there_is_no_revision(tmp_path: Path) -> None:
+def test_a_checkout_without_a_commit_counts_as_dirty(tmp_path: Path) -> None:
     git(tmp_path, "init")
     (tmp_path / "a").write_text("a")
-    assert read_revision(tmp_path) == Revision()
+    assert read_revision(tmp_path) == Revision(commit="", is_dirty=True)
 
 
-def test_without_git_there_is_no_revision(
+def test_a_checkout_without_git_counts_as_dirty(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert read_revision(checkout) == Revision()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert read_revision(checkout) == Revision(commit="", is_dirty=True)
 
 
 def test_without_the_folder_there_is_no_revision(tmp_path: Path) -> None:

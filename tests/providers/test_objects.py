@@ -65,7 +65,7 @@ def test_a_file_is_usable_unless_it_says_otherwise(status: object) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
 )
 FIELDS = st.sampled_from(["status", "error", "method", "metadata", "hyperparameters", "seed"])

@@ -1,0 +1,64 @@
+"""Problems and conditions as GitHub's workflow commands: its runner shows them beside the lines.
+
+    ::error file=specs/a.yaml,line=3,col=9,title=SPEC104::model: found an alias ...
+
+Escaping is the documented one: ``%``, CR and LF everywhere, ``:`` and ``,`` in properties too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.errors import Problem, redact
+from reconciler.plan import Plan, Resource
+from reconciler.report.summary import TROUBLE, standing
+from reconciler.report.words import listed
+
+
+def problem_annotations(problems: Iterable[Problem]) -> str:
+    """One command a problem, at its line; empty if there is none."""
+    return "\n".join(map(_problem, sorted(problems)))
+
+
+def plan_annotations(plan: Plan) -> str:
+    """One command a resource that failed, is held or has drifted; empty if there is none."""
+    return "\n".join(_resource(r) for r in plan.resources if standing(r) in TROUBLE)
+
+
+def _problem(problem: Problem) -> str:
+    expected = f"; expected {problem.expected}" if problem.expected else ""
+    subject = f"{problem.field}: " if problem.field else ""
+    properties: dict[str, str | int] = {
+        "file": problem.file,
+        "line": problem.line,
+        "col": problem.column,
+        "title": problem.rule,
+    }
+    return _command(
+        problem.severity,
+        properties,
+        f"{subject}{problem.found}{expected}. {problem.remedy}",
+    )
+
+
+def _resource(resource: Resource) -> str:
+    condition = resource.condition
+    word = standing(resource)
+    return _command(
+        "error" if word == "failed" else "warning",
+        {"title": f"{listed(resource.used_by)}: {word} ({condition.reason})"},
+        "\n→ ".join(filter(None, (condition.message, condition.remedy))),
+    )
+
+
+def _command(level: str, properties: Mapping[str, str | int], message: str) -> str:
+    told = ",".join(f"{name}={_property(str(v))}" for name, v in properties.items() if v)
+    return f"::{level} {told}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return redact(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,77 @@
+"""The fields of a training as labelled rows, what changed among them marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.cost import Estimate
+from reconciler.diff import Difference, FieldChange
+from reconciler.plan import Create
+from reconciler.report.words import FORCES, arithmetic, data, epochs, plain, price, sides
+from reconciler.state import Training
+
+
+@dataclass(frozen=True)
+class Row:
+    """A label, its value, and a note on it; ``path`` is the field that it shows, if it is one."""
+
+    label: str
+    value: str
+    note: str = ""
+    path: str = ""
+
+
+def training_rows(training: Training, expected: Estimate | None = None) -> list[Row]:
+    """What a training is made by, in the order of a spec. ``expected`` words an "auto" epoch."""
+    written = {
+        **training.hyperparameters,
+        "n_epochs": epochs(training.hyperparameters.get("n_epochs"), expected),
+    }
+    return [
+        Row("model", plain(training.model), path="model"),
+        Row("method", training.method, path="method"),
+        *(
+            Row(role, data(facts), path=f"dataset.{role}")
+            for role, facts in zip(("training", "validation"), training.datasets, strict=False)
+        ),
+        *(Row(n, plain(str(written[n])), path=f"hyperparameters.{n}") for n in sorted(written)),
+        *([Row("suffix", plain(training.suffix), path="suffix")] if training.suffix else []),
+        *([Row("seed", str(training.seed), path="seed")] if training.seed is not None else []),
+    ]
+
+
+def create_rows(create: Create) -> list[Row]:
+    """The rows of a create: fields, each change beside its field, the attempt, the cost."""
+    rows = training_rows(create.training, create.estimate)
+    attempt = [Row("attempt", str(create.attempt))] if create.attempt > 1 else []
+    cost = f"{price(create.estimate)} ({arithmetic(create.estimate)})"
+    return [*_with_changes(rows, create.difference), *attempt, Row("cost", cost)]
+
+
+def _with_changes(rows: list[Row], difference: Difference | None) -> Iterator[Row]:
+    """Each changed field as ``before -> after`` in its place; those that have none come last."""
+    changes = {change.field: change for change in difference.changes} if difference else {}
+    for row in rows:
+        yield from _changed(row, changes.get(row.path))
+    shown = {row.path for row in rows}
+    for field, change in changes.items():
+        if field not in shown:
+            yield Row(field.removeprefix("hyperparameters."), _arrow(change), FORCES, field)
+
+
+def _changed(row: Row, change: FieldChange | None) -> Iterator[Row]:
+    """A row with its change; a dataset's stands on a line of its own, as digests."""
+    if change is None:
+        yield row
+    elif row.path.startswith("dataset."):
+        yield row
+        yield Row("", _arrow(change), FORCES, row.path)
+    else:
+        yield Row(row.label, _arrow(change, row.value), FORCES, row.path)
+
+
+def _arrow(change: FieldChange, after: str = "") -> str:
+    """``before -> after``; ``after`` may say it in more words, as "auto (3 expected)" does."""
+    before, told = sides(change)
+    return f"{before} -> {after or told}"

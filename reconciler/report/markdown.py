@@ -1,0 +1,202 @@
+"""A plan for a pull request and a job summary: GitHub's Markdown.
+
+Names, suffixes and the service's messages are other people's words: none of them can open a tag, a
+link, a table cell, a code block or a mention.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from reconciler.errors import Problem, Severity
+from reconciler.plan import Create, Orphan, Plan, Resource
+from reconciler.report.fields import Row, create_rows
+from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
+from reconciler.report.words import counted, number, plain, price, running_bill, unpriced, why
+
+OutcomeLine = tuple[str, Sequence[str], str, str]
+"""An action's kind, the specs it is for, what became of it, the sentence about it."""
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$&])")
+_IN_CODE = re.compile(r"[`|\\]")
+# What GitHub would link: a user or team after "@", a host after "www." or "://".
+_LINKED = re.compile(r"(@|www(?=\.)|:(?=//))", re.IGNORECASE)
+_HOLD_APART = "\u200b"
+
+
+def plan_markdown(plan: Plan) -> str:
+    """The plan: a sentence, a table of all that is to do or to say, details of each training."""
+    troubled = [r for r in plan.resources if standing(r) in TROUBLE]
+    blocks = [
+        [f"## {escape(summary_line(plan))}"],
+        [_origin(plan)],
+        list(_overview(plan)),
+        *map(_details, plan.creates),
+        *map(_trouble, troubled),
+        list(_ready(plan)),
+        list(_orphans(plan.orphans)),
+        [f"<sub>plan {plan.digest[:16]}</sub>"],
+    ]
+    return _joined(blocks)
+
+
+def outcomes_markdown(outcomes: Iterable[OutcomeLine]) -> str:
+    """What became of each action; empty if there was none."""
+    rows = [
+        (escape(kind), _codes(used_by), escape(result), escape(message))
+        for kind, used_by, result, message in outcomes
+    ]
+    if not rows:
+        return ""
+    return _joined([["### What was done"], _table(("action", "for", "result", ""), rows)])
+
+
+def problems_markdown(problems: Iterable[Problem]) -> str:
+    """Every problem in specs and datasets, by place."""
+    found = sorted(problems)
+    errors = sum(problem.severity is Severity.ERROR for problem in found)
+    kinds = ((errors, "error"), (len(found) - errors, "warning"))
+    counts = " and ".join(counted(count, noun) for count, noun in kinds if count)
+    head = f"## {counts or 'No problems'} in specs or datasets"
+    rows = [(code(p.place), p.rule, _finding(p), escape(p.remedy)) for p in found]
+    return _joined([[head], _table(("place", "rule", "found", "what to do"), rows) if rows else []])
+
+
+def error_markdown(message: str) -> str:
+    """Why nothing was done, or nothing more."""
+    return _joined([["## Stopped"], [escape(message)]])
+
+
+# ---- text that can't act -----------------------------------------------------------------------
+
+
+def escape(text: str) -> str:
+    """Text that reads as it is: no markup, no HTML, no mention, no link, on one line."""
+    escaped = _SPECIAL.sub(r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
+    return _LINKED.sub(rf"\1{_HOLD_APART}", escaped.replace("\\&", "&amp;"))
+
+
+def code(text: str) -> str:
+    """Text in code letters; what can't stand between them, or in a table, is escaped instead."""
+    shown = plain(text)
+    return f"`{shown}`" if shown and not _IN_CODE.search(shown) else escape(shown)
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(map(code, names))
+
+
+# ---- the parts of a plan -----------------------------------------------------------------------
+
+
+def _origin(plan: Plan) -> str:
+    commit = f", commit {code(plan.revision.commit[:12])}" if plan.revision.commit else ""
+    dirty = " with uncommitted changes" if plan.revision.is_dirty else ""
+    return f"{code(plan.owner)} at {code(plan.endpoint.label)}{commit}{dirty}"
+
+
+def _overview(plan: Plan) -> Iterator[str]:
+    rows = [
+        *(_create_row(create, plan) for create in plan.creates),
+        *_cancel_rows(plan),
+        *_other_rows(plan),
+    ]
+    if rows:
+        yield from _table(("", "action", "why", "tokens", "cost"), rows)
+
+
+def _create_row(create: Create, plan: Plan) -> Sequence[str]:
+    action = "train anew" if create.difference else "train"
+    tokens = number(create.estimate.trained_tokens)
+    cost = escape(price(create.estimate))
+    return (_codes(create.used_by), action, escape(why(create, plan)), tokens, f"**{cost}**")
+
+
+def _cancel_rows(plan: Plan) -> Iterator[Sequence[str]]:
+    for cancel in superfluous(plan):
+        reason = f"{code(cancel.job_id)}: another job does the same training"
+        yield (_codes(cancel.used_by), "cancel", reason, "", "")
+
+
+def _other_rows(plan: Plan) -> Iterator[Sequence[str]]:
+    for resource in plan.resources:
+        word = standing(resource)
+        if word == "under way" or word in TROUBLE:
+            message = escape(resource.condition.message)
+            yield (_codes(resource.used_by), word, message, "", "")
+
+
+def _details(create: Create) -> Iterator[str]:
+    title = f"{_codes(create.used_by)}: {escape(price(create.estimate))}"
+    yield f"### {title}"
+    yield ""
+    rows = create_rows(create)
+    if changed := [row for row in rows if row.note]:
+        yield from _table(("field", "change"), map(_cells, changed))
+        yield ""
+    yield from _folded("all fields", _table(("field", "value"), map(_cells, rows)))
+    notes = [running_bill(create), unpriced(create) if create.estimate.usd is None else ""]
+    for note in filter(None, notes):
+        yield ""
+        yield f"> {escape(note)}"
+
+
+def _cells(row: Row) -> Sequence[str]:
+    note = f" ({row.note})" if row.note else ""
+    return (escape(row.label or row.path), f"{escape(row.value)}{note}")
+
+
+def _trouble(resource: Resource) -> Iterator[str]:
+    condition = resource.condition
+    yield f"### {_codes(resource.used_by)}: {standing(resource)} ({condition.reason})"
+    yield ""
+    yield escape(condition.message)
+    if condition.remedy:
+        yield ""
+        yield f"→ {escape(condition.remedy)}"
+
+
+def _ready(plan: Plan) -> Iterator[str]:
+    ready = [r for r in plan.resources if standing(r) == "ready"]
+    if ready:
+        rows = [(_codes(r.used_by), code(r.fine_tuned_model)) for r in ready]
+        yield from _folded(f"{counted(len(ready), 'model')} ready", _table(("", "model"), rows))
+
+
+def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:
+    unneeded = [orphan for orphan in orphans if not orphan.is_superseded]
+    if unneeded:
+        rows = [
+            (code(o.job_id), code(o.name), o.status, code(o.fine_tuned_model)) for o in unneeded
+        ]
+        title = f"{counted(len(unneeded), 'job')} needed by no spec"
+        yield from _folded(title, _table(("job", "name", "status", "model"), rows))
+
+
+def _orphan(orphan: Orphan) -> Sequence[str]:
+    return (code(orphan.job_id), code(orphan.name), orphan.status, code(orphan.fine_tuned_model))
+
+
+def _finding(problem: Problem) -> str:
+    field = f"{code(problem.field)}: " if problem.field else ""
+    expected = f"; expected {problem.expected}" if problem.expected else ""
+    warning = "(warning) " if problem.severity is Severity.WARNING else ""
+    return f"{warning}{field}{escape(problem.found + expected)}"
+
+
+# ---- layout ------------------------------------------------------------------------------------
+
+
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    rule = ["---"] * len(head)
+    return [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
+
+
+def _joined(blocks: Iterable[Iterable[str]]) -> str:
+    texts = ("\n".join(block) for block in blocks)
+    return "\n\n".join(filter(None, texts)) + "\n"

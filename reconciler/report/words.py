@@ -1,0 +1,111 @@
+"""How numbers, money, sizes and other people's words are written, the same in every format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from reconciler.cost import Estimate, dollars
+from reconciler.dataset.facts import DatasetFacts
+from reconciler.diff import ABSENT, FieldChange
+from reconciler.errors import redact
+from reconciler.plan import Create, Plan
+
+FORCES = "forces a new training"
+AUTO = "auto"
+UNITS = ("bytes", "kB", "MB", "GB")
+
+# Control and format characters (line ends, escape sequences, changed writing directions), and what
+# is not assigned: in a terminal or a table they would say something else than they show.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+"
+)
+
+
+def number(value: int) -> str:
+    """``84,120``."""
+    return f"{value:,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 file``, ``3 files``, ``1,000 files``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def size(count: int) -> str:
+    """``940 bytes``, ``24.1 kB``, ``1.5 GB``: powers of 1,000, as the API counts."""
+    value, unit = float(count), 0
+    while value >= 999.95 and unit < len(UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:,.1f} {UNITS[unit]}" if unit else counted(count, "byte")
+
+
+def plain(text: str) -> str:
+    """Other people's words on one line: nothing hidden in them acts on a terminal, no key shows."""
+    return redact(_UNSEEN.sub(" ", text)).strip()
+
+
+def listed(names: Iterable[str]) -> str:
+    """``a, b, c``."""
+    return ", ".join(plain(name) for name in names)
+
+
+def why(create: Create, plan: Plan) -> str:
+    """The reason of a create, in the words of its condition."""
+    told = (r.condition.message for r in plan.resources if r.key == create.key)
+    return plain(next(told, create.reason))
+
+
+def price(estimate: Estimate) -> str:
+    """``$0.42``, or that nobody knows."""
+    return "price unknown" if estimate.usd is None else dollars(estimate.usd)
+
+
+def arithmetic(estimate: Estimate) -> str:
+    """``84,120 tokens x 3 epochs (expected) x $5.00 / 1M``: how the price came about."""
+    expected = " (expected)" if estimate.is_default else ""
+    epochs = f"{counted(estimate.epochs, 'epoch')}{expected}"
+    rate = "" if estimate.price is None else f" x {dollars(estimate.price)} / 1M"
+    return f"{counted(estimate.tokens, 'token')} x {epochs}{rate}"
+
+
+def unpriced(create: Create) -> str:
+    """What to do about a create whose price nobody knows."""
+    model = plain(create.training.model)
+    return f"set the price of {model} under spec.prices in reconciler.yaml"
+
+
+def epochs(declared: object, expected: Estimate | None) -> str:
+    """``3``, ``auto (10 expected)``, or ``auto`` where there is no estimate."""
+    if declared not in (None, AUTO):
+        return str(declared)
+    return f"{AUTO} ({expected.epochs} expected)" if expected else AUTO
+
+
+def data(facts: DatasetFacts) -> str:
+    """``specs/data/a.jsonl (30 examples, 5,120 tokens)``."""
+    tokens = f", {counted(facts.tokens, 'token')}" if facts.encoding else ""
+    return f"{plain(facts.path)} ({counted(facts.examples, 'example')}{tokens})"
+
+
+def sides(change: FieldChange) -> tuple[str, str]:
+    """Before and after for people; a hyperparameter that isn't written is "auto"."""
+    absent = AUTO if change.field.startswith("hyperparameters.") else ABSENT
+    before, after = (
+        absent if side == ABSENT else plain(side) for side in (change.before, change.after)
+    )
+    return before, after
+
+
+def running_bill(create: Create) -> str:
+    """That an earlier job of the same name still runs, with both bills; empty if none does."""
+    difference = create.difference
+    if difference is None or not difference.earlier_alive:
+        return ""
+    told = f"{plain(difference.earlier_job)} still runs and is left to end"
+    if create.earlier_usd is None:
+        return f"{told}: its bill, which isn't known, comes on top"
+    if create.estimate.usd is None:
+        return f"{told}: its bill, {dollars(create.earlier_usd)}, comes on top"
+    both = dollars(create.earlier_usd + create.estimate.usd)
+    return f"{told}: its bill, {dollars(create.earlier_usd)}, comes on top ({both} for both)"

@@ -1,0 +1,205 @@
+"""The pass, called as a library: the real stages against the real sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.apply import Effects, Outcome, Result, apply
+from reconciler.engine import Pass, Request, World, look, reconcile, settle, wait
+from reconciler.errors import RevisionMoved, ScanIncomplete, UsageError
+from reconciler.ledger import DirLedger
+from reconciler.plan import Plan
+from reconciler.providers.openai import OpenAIProvider
+from reconciler.providers.protocol import Connection, JobRequest
+from reconciler.sandbox import embedded
+from reconciler.state import Endpoint, Health, Revision
+from tests.e2e.conftest import SPEC, lines_of
+from tests.e2e.relay import Forward, Relay, Reply, Sent, is_create, relay_to
+
+
+def words(_encoding: str, text: str) -> int:
+    return len(text.split())
+
+
+@dataclass
+class Scene:
+    """A project, a World over a relayed sandbox, and what the checkout says."""
+
+    provider: OpenAIProvider
+    request: Request
+    world: World
+    relay: Relay
+    revision: Revision
+
+    def spec(self, name: str = "one", epochs: int = 2) -> None:
+        path = self.request.root / f"specs/{name}.yaml"
+        path.write_text(SPEC.format(name=name, epochs=epochs, data="one"))
+
+    def apply(self) -> Pass:
+        return reconcile(self.request, self.world, approve=yes, tell=quiet)
+
+
+def yes(_plan: Plan) -> bool:
+    return True
+
+
+def quiet(_outcome: Outcome) -> None:
+    pass
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    root = tmp_path / "shop"
+    (root / "specs").mkdir(parents=True)
+    (root / "data").mkdir()
+    (root / "data/one.jsonl").write_text("".join(lines_of(12, "answer")))
+    with (
+        embedded(tmp_path / "sandbox", 400.0, words) as sandbox,
+        relay_to(sandbox.base_url) as relay,
+    ):
+        endpoint = Endpoint("sandbox:test", relay.base_url)
+        provider = OpenAIProvider(endpoint, "sk-any")
+        numbers = iter(range(1000))
+        made = Scene(
+            provider=provider,
+            request=Request(root, is_attended=True),
+            world=World(
+                connect=lambda _project: nullcontext(Connection(endpoint, provider, provider)),
+                ledger=lambda _loaded: DirLedger(tmp_path / "ledger"),
+                revision=lambda: made.revision,
+                nonce=lambda: f"nonce-{next(numbers)}",
+                sleep=lambda _seconds: None,
+                progress=lambda _upload, _count: None,
+            ),
+            relay=relay,
+            revision=Revision(),
+        )
+        made.spec()
+        yield made
+        provider.close()
+
+
+def test_after_an_apply_nothing_is_left_to_write(scene: Scene) -> None:
+    scene.apply()
+    done = wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
+    assert not done.plan.writes
+    assert [r.condition.health for r in done.plan.resources] == [Health.READY]
+    assert scene.apply().outcomes == ()
+
+
+def test_a_no_changes_nothing(scene: Scene) -> None:
+    seen = reconcile(scene.request, scene.world, approve=lambda _plan: False, tell=quiet)
+    assert not seen.is_approved
+    assert {sent.method for sent in scene.relay.sent} == {"GET"}
+
+
+def test_a_pass_with_nothing_to_do_asks_little(scene: Scene) -> None:
+    scene.apply()
+    wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
+    scene.relay.sent.clear()
+    look(scene.request, scene.world)
+    paths = [sent.path.partition("?")[0] for sent in scene.relay.sent]
+    assert paths == ["/v1/fine_tuning/jobs", "/v1/models"]
+
+
+def test_a_checkout_that_moves_after_the_plan_creates_nothing(scene: Scene) -> None:
+    def move(_plan: Plan) -> bool:
+        scene.revision = Revision("f" * 40)
+        return True
+
+    with pytest.raises(RevisionMoved):
+        reconcile(scene.request, scene.world, approve=move, tell=quiet)
+    assert scene.relay.creates == []
+
+
+def test_two_specs_with_one_key_train_once(scene: Scene) -> None:
+    scene.spec("two")
+    seen = scene.apply()
+    assert len(scene.relay.creates) == 1
+    assert [create.used_by for create in seen.plan.creates] == [("one", "two")]
+
+
+def test_trainings_that_share_a_file_upload_it_once(scene: Scene) -> None:
+    scene.spec("two", epochs=3)
+    scene.apply()
+    uploads = [
+        sent for sent in scene.relay.sent if (sent.method, sent.path) == ("POST", "/v1/files")
+    ]
+    assert len(uploads) == 1
+    assert len(scene.relay.creates) == 2
+
+
+def test_one_refusal_does_not_stop_the_others(scene: Scene) -> None:
+    scene.spec("two", epochs=3)
+
+    def refuse_first(sent: Sent, forward: Forward) -> Reply:
+        is_first = is_create(sent) and len(scene.relay.creates) == 1
+        return Reply(400, b'{"error": {"message": "no"}}') if is_first else forward(sent)
+
+    scene.relay.spoil = refuse_first
+    results = [o.result for o in scene.apply().outcomes if o.action.kind == "create"]
+    assert results == [Result.FAILED, Result.DONE]
+
+
+def test_a_plan_without_proof_is_not_applied(scene: Scene) -> None:
+    unproved = replace(look(scene.request, scene.world).plan, is_proved=False)
+    effects = Effects(
+        root=scene.request.root,
+        writer=scene.provider,
+        ledger=DirLedger(scene.request.root / "ledger"),
+        now=lambda: 0,
+        nonce=lambda: "n",
+        revision=Revision,
+        progress=lambda _upload, _count: None,
+    )
+    with pytest.raises(ScanIncomplete):
+        list(apply(unproved, effects))
+    assert scene.relay.creates == []
+
+
+def by_hand(scene: Scene, **changes: Any) -> str:
+    """A job that somebody made with our file and without a mark; its id."""
+    file = next(iter(scene.provider.files())).id
+    request = JobRequest(
+        model="gpt-4o-mini-2024-07-18",
+        method="supervised",
+        hyperparameters={"n_epochs": 2},
+        training_file=file,
+        validation_file=None,
+        suffix=None,
+        seed=None,
+        metadata={},
+        nonce="by hand",
+    )
+    return scene.provider.create(replace(request, **changes)).id
+
+
+def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None:
+    def lose_the_first(sent: Sent, forward: Forward) -> Reply:
+        is_first = is_create(sent) and len(scene.relay.creates) == 1
+        return Reply(0, None) if is_first else forward(sent)
+
+    scene.relay.spoil = lose_the_first
+    assert scene.apply().outcomes[-1].result is Result.UNKNOWN
+    refused = {
+        "ftjob-none": "knows no job",
+        by_hand(scene, hyperparameters={"n_epochs": 9}): "its n_epochs is 9, not 2",
+        by_hand(scene, model="gpt-4.1-2025-04-14"): "its model is",
+        by_hand(scene, metadata={"reconciler.key": "k", "reconciler.owner": "o"}): "the mark of o/",
+    }
+    for job, reason in refused.items():
+        with pytest.raises(UsageError, match=reason):
+            settle(scene.request, scene.world, "one", adopt=job)
+    right = by_hand(scene)
+    sent_before = len(scene.relay.creates)
+    assert right in settle(scene.request, scene.world, "one", adopt=right)
+    done = wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
+    assert done.plan.resources[0].job_id == right
+    assert done.plan.resources[0].condition.health is Health.READY
+    assert len(scene.relay.creates) == sent_before
