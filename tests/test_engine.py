@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import chdir, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from reconciler.apply import Effects, Outcome, Result, apply
+from reconciler.cli.options import Scope
+from reconciler.cli.world import open_world
 from reconciler.engine import Pass, Request, World, look, reconcile, settle, wait
 from reconciler.errors import RevisionMoved, ScanIncomplete, UsageError
 from reconciler.ledger import DirLedger
@@ -21,6 +24,8 @@ from reconciler.sandbox import embedded
 from reconciler.state import Endpoint, Health, Revision
 from tests.e2e.conftest import SPEC, lines_of
 from tests.e2e.relay import Forward, Relay, Reply, Sent, is_create, relay_to
+
+CHECKOUT = Path(__file__).parent.parent
 
 
 def words(_encoding: str, text: str) -> int:
@@ -203,3 +208,21 @@ def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None
     assert done.plan.resources[0].job_id == right
     assert done.plan.resources[0].condition.health is Health.READY
     assert len(scene.relay.creates) == sent_before
+
+
+def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
+    """Two counters that know nothing of each other, ours and the sandbox's, agree."""
+    shutil.copytree(CHECKOUT / "specs", tmp_path / "specs")
+    with (
+        chdir(tmp_path),
+        open_world(Scope(sandbox=True, speed=400.0), lambda _u, _n: None) as world,
+    ):
+        request = Scope(sandbox=True).request()
+        planned = reconcile(request, world, approve=yes, tell=quiet).plan
+        done = wait(request, world, lambda _job, _events: None, pause=0.1)
+        with world.connect(done.loaded.project) as connection:
+            jobs = [connection.reader.job(r.job_id) for r in done.plan.resources]
+    expected = {create.key: create.estimate.trained_tokens for create in planned.creates}
+    billed = {job.metadata["reconciler.key"]: job.trained_tokens for job in jobs if job}
+    assert len(billed) == 3
+    assert billed == expected

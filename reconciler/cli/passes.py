@@ -29,7 +29,7 @@ from reconciler.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.engine import Pass, Request, World
+    from reconciler.engine import Pass, Request, Tell, World
     from reconciler.plan import Plan
 
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the trainings until they end.")]
@@ -169,7 +169,7 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
     from reconciler.engine import reconcile
 
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
-        seen = reconcile(request, world, approve=_approve(manner), tell=terminal.told)
+        seen = reconcile(request, world, approve=_approve(manner), tell=screen.told)
     if manner.output is not Format.TEXT or not seen.plan.writes:
         show_plan(seen, manner.output)
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=False)
@@ -236,19 +236,24 @@ def _watch(scope: Scope, request: Request, interval: float) -> int:
     from reconciler.watch import Stop, watch
 
     with terminal.screen() as screen, open_world(scope, screen.sent) as world, Stop() as stop:
-        watch(scope.root, lambda: _one_pass(request, world), interval=interval, stop=stop)
+        watch(
+            scope.root,
+            lambda: _one_pass(request, world, screen.told),
+            interval=interval,
+            stop=stop,
+        )
     terminal.tell("stopped")
     return Exit.DONE
 
 
-def _one_pass(request: Request, world: World) -> None:
+def _one_pass(request: Request, world: World, told: Tell) -> None:
     """A watched pass: says what it did in one line; an error of ours waits for the next one."""
     from reconciler.engine import reconcile
     from reconciler.errors import ReconcileError
     from reconciler.report.text import summary_line
 
     try:
-        seen = reconcile(request, world, approve=lambda _plan: True, tell=terminal.told)
+        seen = reconcile(request, world, approve=lambda _plan: True, tell=told)
     except ReconcileError as error:
         exits.explain(error)
     else:

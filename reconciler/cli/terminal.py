@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from reconciler.state import Job
 
 MARKER_COLOURS = {"+": "green", "-": "yellow", "!": "red", "^": "cyan", "=": None}
+LARGE_UPLOAD = 1_000_000
+"""Bytes from which an upload has a bar of its own."""
 SPARSE_STEP = 0.25
 """Off a terminal a job is told each time it has done this much more of its steps."""
 
@@ -60,45 +62,54 @@ def ask(plan: Plan) -> bool:
     return typer.confirm(f"\nApply this plan{cost}?", default=False, err=True)
 
 
-def told(outcome: Outcome) -> None:
-    """One line an outcome, as it happens."""
-    from reconciler.apply import Result
-
-    marks = {Result.DONE: "done", Result.FAILED: "FAILED", Result.SKIPPED: "skipped"}
-    names = ", ".join(outcome.action.used_by)
-    mark = marks.get(outcome.result, "IN DOUBT")
-    tell(f"{outcome.action.kind} {names}: {mark}: {outcome.message}")
-
-
 # ---- long work -----------------------------------------------------------------------------------
 
 
 class Screen:
-    """Shows uploads and trainings under way, as bars or as lines."""
+    """Shows uploads and trainings under way: as bars on a terminal, as sparse lines elsewhere.
 
-    def __init__(self, bars: Progress | None) -> None:
-        self._bars = bars
+    Bars are drawn from the first long work on, so that a question before it stays readable; from
+    then on lines go above them.
+    """
+
+    def __init__(self, *, has_bars: bool) -> None:
+        self._has_bars = has_bars
+        self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, str] = {}
         self._trained: dict[str, tuple[int, int, str]] = {}
 
     def sent(self, upload: Upload, count: int) -> None:
         """Some bytes of an upload have left."""
-        if self._bars:
-            task = self._task(upload.file_name, f"upload {', '.join(upload.used_by)}", upload.bytes)
-            self._bars.advance(task, count)
+        if self._has_bars and upload.bytes >= LARGE_UPLOAD:
+            names = ", ".join(upload.used_by)
+            task = self._task(upload.file_name, f"upload {names}", upload.bytes)
+            self._drawn().advance(task, count)
+
+    def told(self, outcome: Outcome) -> None:
+        """One line an outcome, as it happens."""
+        from reconciler.apply import Result
+
+        marks = {Result.DONE: "done", Result.FAILED: "FAILED", Result.SKIPPED: "skipped"}
+        names = ", ".join(outcome.action.used_by)
+        mark = marks.get(outcome.result, "IN DOUBT")
+        self._line(f"{outcome.action.kind} {names}: {mark}: {outcome.message}")
 
     def trained(self, job: Job, events: tuple[Event, ...]) -> None:
         """A job was looked at; ``events`` are new."""
         step, total, loss = self._steps(job, events)
-        if self._bars:
+        if self._has_bars:
             task = self._task(job.id, _name(job), total or 1)
             done = (total or 1) if job.status.is_terminal else step
-            self._bars.update(
-                task, completed=done, total=total or 1, note=f"{_words(job.status)}  {loss}"
-            )
+            note = f"{_words(job.status)}  {loss}"
+            self._drawn().update(task, completed=done, total=total or 1, note=note)
         else:
             self._tell_sparsely(job, step, total, loss)
+
+    def close(self) -> None:
+        """Stop drawing; what was drawn stays."""
+        if self._bars:
+            self._bars.stop()
 
     def _steps(self, job: Job, events: tuple[Event, ...]) -> tuple[int, int, str]:
         measured = [event.data for event in events if event.type == "metrics"]
@@ -114,32 +125,49 @@ class Screen:
         if self._told.get(job.id) != now:
             self._told[job.id] = now
             steps = f", step {step}/{total}, {loss}" if total else ""
-            tell(f"{_name(job)}: {_words(job.status)}{steps}")
+            self._line(f"{_name(job)}: {_words(job.status)}{steps}")
+
+    def _line(self, text: str) -> None:
+        if self._bars:
+            self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            tell(text)
 
     def _task(self, key: str, name: str, total: int) -> TaskID:
-        assert self._bars  # noqa: S101  # only asked where there are bars
         if key not in self._tasks:
-            self._tasks[key] = self._bars.add_task(name, total=total, note="")
+            self._tasks[key] = self._drawn().add_task(name, total=total, note="")
         return self._tasks[key]
+
+    def _drawn(self) -> Progress:
+        if self._bars is None:
+            self._bars = _bars()
+            self._bars.start()
+        return self._bars
 
 
 @contextmanager
 def screen() -> Iterator[Screen]:
     """A Screen: bars where stderr is a terminal, lines elsewhere."""
-    if not sys.stderr.isatty():
-        yield Screen(None)
-        return
+    screen = Screen(has_bars=sys.stderr.isatty())
+    try:
+        yield screen
+    finally:
+        screen.close()
+
+
+def _bars() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-    columns = (
-        TextColumn("{task.description}"),
+    return Progress(
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=Console(stderr=True),
+        redirect_stdout=False,
+        redirect_stderr=False,
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        yield Screen(bars)
 
 
 def _name(job: Job) -> str:

@@ -144,7 +144,7 @@ def _ci_pass(scope: Scope, max_cost: float | None, allow_dirty: bool) -> Pass:
     request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty, is_attended=not is_apply)
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
         if is_apply:
-            seen = reconcile(request, world, approve=lambda _plan: True, tell=terminal.told)
+            seen = reconcile(request, world, approve=lambda _plan: True, tell=screen.told)
         else:
             seen = look(request, world)
     terminal.result(plan_text(seen.plan))

@@ -231,7 +231,9 @@ def count_example(example: Json, lessons: tuple[Lesson, ...], count: CountTokens
         holder = given if isinstance(given, dict) else {}
         messages = [*first.context, first.answer, first.rejected]
     tools = holder.get("tools") or holder.get("functions")
-    definitions = count(json.dumps(tools, ensure_ascii=False)) if tools else 0
+    definitions = (
+        count(json.dumps(tools, ensure_ascii=False, separators=(",", ":"))) if tools else 0
+    )
     return definitions + count_messages(
         tuple(messages if isinstance(messages, list) else ()), count
     )
