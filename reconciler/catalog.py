@@ -27,7 +27,7 @@ class BaseModel:
         methods: training methods that it takes.
         encoding: tiktoken's name of its vocabulary.
         example_tokens: longest training example, in tokens; the service cuts the rest silently.
-        training: US dollars a million trained tokens.
+        training: US dollars a million trained tokens; None where no such price is published.
         input, cached_input, output: US dollars a million tokens of the fine-tuned model; None where
             no price is published.
         shutdown: endpoint name -> the day it stops to answer there.
@@ -39,9 +39,9 @@ class BaseModel:
     methods: tuple[str, ...]
     encoding: str
     example_tokens: int
-    training: float
     source: str
     as_of: date
+    training: float | None = None
     input: float | None = None
     cached_input: float | None = None
     output: float | None = None

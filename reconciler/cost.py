@@ -102,4 +102,6 @@ def training_price(
     if override:
         return override.training, override.source
     row = catalog.base(model)
-    return (row.training, f"{row.source} ({row.as_of})") if row else (None, "")
+    if row is None or row.training is None:
+        return None, ""
+    return row.training, f"{row.source} ({row.as_of})"

@@ -60,14 +60,18 @@ def status(
 ) -> int:
     """Show how each spec stands: in sync or not, ready or not, and what to do."""
     from reconciler.report.json import status_json
+    from reconciler.report.markdown import plan_markdown
     from reconciler.report.text import status_text
 
     scope = Scope(specs, label, target, sandbox, speed)
     with _looking(scope) as (_, seen):
-        if output is Format.JSON:
-            terminal.result(status_json(seen.plan))
-        else:
-            terminal.result(terminal.coloured(status_text(seen.plan)))
+        match output:
+            case Format.JSON:
+                terminal.result(status_json(seen.plan))
+            case Format.MARKDOWN:
+                terminal.result(plan_markdown(seen.plan))
+            case Format.TEXT:
+                terminal.result(terminal.coloured(status_text(seen.plan)))
     return exits.of_pass(seen, is_detailed=detailed_exitcode, is_dry=True)
 
 

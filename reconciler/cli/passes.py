@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.engine import Pass, Request, Tell, World
+    from reconciler.errors import Problem
     from reconciler.plan import Plan
 
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the trainings until they end.")]
@@ -123,31 +124,39 @@ def validate(
     specs: Annotated[
         list[Path] | None, typer.Argument(help="Spec files or folders. [default: specs]")
     ] = None,
-    output: Annotated[Format, typer.Option("--output", "-o", help="text or json.")] = Format.TEXT,
+    output: Output = Format.TEXT,
 ) -> int:
     """Check specs and datasets; nothing leaves the machine, no key is needed."""
     from reconciler.errors import InvalidInput
     from reconciler.load import load
-    from reconciler.report.json import problems_json
-    from reconciler.report.text import problems_text
 
-    scope = Scope(specs)
     folders = [path.absolute() for path in specs] if specs else None
     try:
-        loaded = load(scope.root, folders, count_tokens=False)
+        loaded = load(Scope().root, folders, count_tokens=False)
     except InvalidInput as error:
-        problems, code = error.problems, Exit.ERROR
-        summary = ""
-    else:
-        problems, code = loaded.warnings, Exit.DONE
-        examples = sum(spec.training.examples for spec in loaded.specs)
-        summary = f"{len(loaded.specs)} specs are valid; {examples:,} training examples"
-    if output is Format.JSON:
-        terminal.result(problems_json(problems))
-        return code
-    listed = problems_text(problems) if problems else ""
-    terminal.result("\n".join(part for part in (listed, summary) if part))
-    return code
+        _show_problems(error.problems, output)
+        return Exit.ERROR
+    examples = sum(spec.training.examples for spec in loaded.specs)
+    _show_problems(loaded.warnings, output)
+    if output is not Format.JSON:
+        terminal.result(f"{len(loaded.specs)} specs are valid; {examples:,} training examples")
+    return Exit.DONE
+
+
+def _show_problems(problems: tuple[Problem, ...], output: Format) -> None:
+    from reconciler.report.json import problems_json
+    from reconciler.report.markdown import problems_markdown
+    from reconciler.report.text import problems_text
+
+    match output:
+        case Format.JSON:
+            terminal.result(problems_json(problems))
+        case Format.MARKDOWN if problems:
+            terminal.result(problems_markdown(problems))
+        case Format.TEXT if problems:
+            terminal.result(problems_text(problems))
+        case _:
+            pass  # nothing to tell
 
 
 # ---- shared by every command that changes something ----------------------------------------------

@@ -182,7 +182,9 @@ def _method_problems(item: Draft, row: BaseModel) -> Iterator[Problem]:
     # Any other word than a method's is a problem of its own.
     if item.method in get_args(Method) and item.method not in row.methods:
         taken = " or ".join(row.methods)
-        remedy = f"Write method: {row.methods[0]}, or choose another base."
+        writable = [method for method in row.methods if method in get_args(Method)]
+        way = f"Write method: {writable[0]}, or choose" if writable else "Choose"
+        remedy = f"{way} another base."
         flaw = Flaw("SPEC110", f"found {item.method}", f"{taken}, which {row.id} takes", remedy)
         yield flaw.at(item.at("spec", "method"), "spec.method")
 
