@@ -14,11 +14,11 @@ from typing import assert_never
 
 from reconciler.errors import (
     DatasetChanged,
+    LedgerError,
     NotSent,
     ProviderError,
     Refused,
     ReplyLost,
-    RevisionMoved,
     ScanIncomplete,
 )
 from reconciler.ledger import Ledger
@@ -29,6 +29,10 @@ from reconciler.providers.protocol import JobRequest, Writer
 from reconciler.state import Claim, Closing, ClosingKind, Job, Revision
 
 Progress = Callable[[Upload, int], None]
+
+SEND_WITHIN = 60
+"""Seconds after a claim in which its create may leave; others may judge it later than that."""
+TOO_MANY_REQUESTS = 429
 
 
 class Result(StrEnum):
@@ -132,15 +136,18 @@ class _Run:
             return Outcome(action, Result.SKIPPED, self.stop)
         if self.broken.intersection(action.files):
             return Outcome(action, Result.SKIPPED, "its data could not be uploaded")
-        self._check_revision()
+        if self.effects.revision() != self.plan.revision:
+            self.stop = "the checkout changed after the plan was made: plan again"
+            return Outcome(action, Result.FAILED, self.stop)
         claim = self._claim(action)
-        if not self.effects.ledger.claim(claim):
+        try:
+            is_ours = self.effects.ledger.claim(claim)
+        except LedgerError as error:
+            self.stop = "the ledger can't be written"
+            return Outcome(action, Result.FAILED, f"not created: {error}")
+        if not is_ours:
             return Outcome(action, Result.SKIPPED, "another runner has the right to create it")
         return self._send(action, claim)
-
-    def _check_revision(self) -> None:
-        if self.effects.revision() != self.plan.revision:
-            raise RevisionMoved("the checkout changed after the plan was made; nothing was created")
 
     def _claim(self, action: Create) -> Claim:
         return Claim(
@@ -154,16 +161,25 @@ class _Run:
         )
 
     def _send(self, action: Create, claim: Claim) -> Outcome:
+        if self.effects.now() - claim.at > SEND_WITHIN:  # asleep between claim and send
+            self._close(claim, Closing(ClosingKind.NOT_SENT, self.effects.now()))
+            return Outcome(action, Result.FAILED, "not sent: too long after its claim")
         try:
             job = self.effects.writer.create(self._request(action, claim))
         except Refused as refusal:
             return self._refused(action, claim, refusal)
         except NotSent as error:
+            self.stop = "the endpoint can't be reached"
             self._close(claim, Closing(ClosingKind.NOT_SENT, self.effects.now()))
             return Outcome(action, Result.FAILED, f"nothing was sent: {error}")
         except ReplyLost as error:
+            self.stop = "the endpoint didn't answer the create before it"
             return Outcome(action, Result.UNKNOWN, _in_doubt(error))
-        self._close(claim, Closing(ClosingKind.CREATED, self.effects.now(), job_id=job.id))
+        closing = Closing(ClosingKind.CREATED, self.effects.now(), job_id=job.id)
+        if unwritten := self._close(claim, closing):
+            self.stop = "the ledger can't be written"
+            message = f"{job.id} was created, keep its id: {unwritten}"
+            return Outcome(action, Result.FAILED, message, job.id)
         return Outcome(action, Result.DONE, _created(job, claim), job.id)
 
     def _request(self, action: Create, claim: Claim) -> JobRequest:
@@ -195,10 +211,17 @@ class _Run:
         self._close(claim, closing)
         if refusal.code == TRAINING_NOT_AVAILABLE:
             self.stop = "this endpoint takes no new trainings"
+        elif refusal.status == TOO_MANY_REQUESTS:
+            self.stop = "the endpoint asked to slow down"
         return Outcome(action, Result.FAILED, str(refusal))
 
-    def _close(self, claim: Claim, closing: Closing) -> None:
-        self.effects.ledger.close(claim, closing)
+    def _close(self, claim: Claim, closing: Closing) -> str:
+        """Write what became of a claim; why it could not be written, or empty."""
+        try:
+            self.effects.ledger.close(claim, closing)
+        except LedgerError as error:
+            return str(error)
+        return ""
 
 
 def _created(job: Job, claim: Claim) -> str:

@@ -175,7 +175,7 @@ def _told(outcome: Outcome, tell: Tell) -> Outcome:
 
 def wait(
     request: Request, world: World, listen: Listen, *, pause: float, deadline: float | None = None
-) -> Pass:
+) -> tuple[Pass, tuple[Job, ...]]:
     """Follow the jobs under way until each has ended or the deadline is over; then look again.
 
     Args:
@@ -184,30 +184,36 @@ def wait(
         listen: told each job with its new events, every time it is looked at.
         pause: seconds between two looks.
         deadline: seconds to wait at the most; None for as long as it takes.
+
+    Returns:
+        How everything stands then, and the jobs that ended meanwhile.
     """
     seen = look(request, world)
     jobs = [action.job_id for action in seen.plan.waits]
     with world.connect(seen.loaded.project) as connection:
         waited = 0.0
         latest: dict[str, str] = {}
+        ended: list[Job] = []
         while jobs and (deadline is None or waited < deadline):
-            jobs = [job for job in jobs if not _follow(connection.reader, job, latest, listen)]
+            followed = [_follow(connection.reader, job, latest, listen) for job in jobs]
+            ended += [job for job in followed if job and job.status.is_terminal]
+            jobs = [job.id for job in followed if job and not job.status.is_terminal]
             if jobs:
                 world.sleep(pause)
                 waited += pause
-    return look(request, world)
+    return look(request, world), tuple(ended)
 
 
-def _follow(reader: Reader, job_id: str, latest: dict[str, str], listen: Listen) -> bool:
-    """Tell what is new of a job; whether it has ended. ``latest`` keeps the last event's id."""
+def _follow(reader: Reader, job_id: str, latest: dict[str, str], listen: Listen) -> Job | None:
+    """Tell what is new of a job; None if it is gone. ``latest`` keeps the last event's id."""
     job = reader.job(job_id)
     if job is None:
-        return True
+        return None
     events = reader.events(job_id, latest.get(job_id))
     if events:
         latest[job_id] = events[-1].id
     listen(job, events)
-    return job.status.is_terminal
+    return job
 
 
 # ---- one resource --------------------------------------------------------------------------------

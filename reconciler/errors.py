@@ -7,7 +7,6 @@
     ├── UnreadyModel                a model or job was asked for that isn't there yet: see status
     ├── LedgerError                 the ledger can't be read or written: fix the disk
     ├── DatasetChanged              a file changed between check and upload: run again
-    ├── RevisionMoved               HEAD or the work tree changed since the plan: plan again
     └── ProviderError               the endpoint
         ├── ScanIncomplete          a list may not be whole: nothing is created; run again
         ├── Unavailable             no usable answer to a read: wait, run again
@@ -24,12 +23,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_SECRET = re.compile(r"\b(sk-|ghp_|github_pat_)[A-Za-z0-9_\-]{8,}")
+_SECRET = re.compile(r"\b(sk-|ghp_|github_pat_)[A-Za-z0-9_\-]{8,}|\b(Bearer\s+)[^\s'\"]+")
 
 
 def redact(text: str) -> str:
     """The text with anything shaped like an API key blanked: no message may carry one."""
-    return _SECRET.sub(lambda match: match.group(1) + "…", text)
+    return _SECRET.sub(lambda match: (match[1] or match[2]) + "…", text)
 
 
 class Severity(StrEnum):
@@ -108,10 +107,6 @@ class LedgerError(ReconcileError):
 
 class DatasetChanged(ReconcileError):
     """A dataset file is not the one that was checked: what is sent must be what was checked."""
-
-
-class RevisionMoved(ReconcileError):
-    """The Git checkout is no longer at the commit that the plan was made from."""
 
 
 class ProviderError(ReconcileError):

@@ -6,18 +6,35 @@ GitHub reads workflow commands on stdout, Markdown from the file of GITHUB_STEP_
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.engine import Pass
 
 APPLYING_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})
-"""Events on which a commit has been accepted. Everything else, pull requests above all, plans."""
+"""Events that may speak of an accepted commit. All others, pull requests above all, plan."""
 
 
-def is_applying(environment: Mapping[str, str]) -> bool:
-    """Whether this run shall apply: never for a pull request or an event that we don't know."""
-    return environment.get("GITHUB_EVENT_NAME", "") in APPLYING_EVENTS
+def is_applying(environment: Mapping[str, str], branch: str) -> bool:
+    """Whether this run shall apply: only such an event, on the branch that commits are accepted to.
+
+    Args:
+        environment: GitHub's variables.
+        branch: the branch's name; empty for the repository's default branch, which stands in the
+            event's payload. Where nobody names one, nothing is applied.
+    """
+    accepted = branch or _default_branch(environment.get("GITHUB_EVENT_PATH"))
+    is_accepted = accepted != "" and environment.get("GITHUB_REF") == f"refs/heads/{accepted}"
+    return is_accepted and environment.get("GITHUB_EVENT_NAME", "") in APPLYING_EVENTS
+
+
+def _default_branch(payload: str | None) -> str:
+    try:
+        event = json.loads(Path(payload or "").read_text("utf-8"))
+        return str(event["repository"]["default_branch"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def add_summary(environment: Mapping[str, str], markdown: str) -> None:

@@ -30,13 +30,13 @@ _CLOSING = TypeAdapter(Closing)
 
 
 class Ledger(Protocol):
-    """A back-end: claims are atomic, closings are written once."""
+    """A back-end: claims are atomic; closings are added, and the latest counts."""
 
     def claim(self, claim: Claim) -> bool:
         """Put the claim if there is none for its endpoint, key and attempt; whether it was put."""
 
     def close(self, claim: Claim, closing: Closing) -> None:
-        """Write what became of a claim. A later closing of a closed claim replaces its reading."""
+        """Write what became of a claim; of several closings the latest counts."""
 
     def rights(self, endpoint: str) -> tuple[Right, ...]:
         """All records of an endpoint, by key and attempt."""
@@ -66,10 +66,7 @@ class DirLedger:
     def rights(self, endpoint: str) -> tuple[Right, ...]:
         """See Ledger. Raises LedgerError if a record can't be read: doubt is no permission."""
         with _disk():
-            claims = sorted(self._folder(endpoint).glob("*/*.claim"))
-            return tuple(
-                Right(_CLAIM.validate_json(path.read_bytes()), _closing(path)) for path in claims
-            )
+            return tuple(map(_read, sorted(self._folder(endpoint).glob("*/*.claim"))))
 
     def _folder(self, endpoint: str) -> Path:
         return self._root / sha256(endpoint.encode()).hexdigest()[:16]
@@ -81,7 +78,7 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        message = f"the ledger can't be used, so nothing is created: {error}"
+        message = f"the ledger can't be used: {error}"
         raise LedgerError(message) from error
 
 

@@ -44,7 +44,13 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
     """
     keys = {training.key for training in desired.trainings}
     known = {job.id: job for job in observed.jobs}
-    found = {job.id: job for job in reader.jobs() if job.id in known or _bears(job, keys, desired)}
+    found: dict[str, Job] = {}
+    latest_unmarked = 0
+    for job in reader.jobs():
+        if job.id in known or _bears(job, keys, desired):
+            found[job.id] = job
+        if read_mark(job) is None:
+            latest_unmarked = max(latest_unmarked, job.created_at)
     jobs = known | found
     models = observed.models | set(_answering(reader, found.values(), {}))
     return replace(
@@ -53,6 +59,7 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
         jobs=_by_age(jobs.values()),
         files=tuple(file for file in reader.files() if is_our_file(file, desired.owner)),
         models=frozenset(models),
+        latest_unmarked=latest_unmarked,
         is_complete=True,
     )
 

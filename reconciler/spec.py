@@ -202,7 +202,7 @@ class ProjectSpec(Document):
     doubt_budget: Annotated[float, Field(ge=0)] = Field(
         0.0, description="a training below this may be sent again when its first reply was lost"
     )
-    doubt_window: Annotated[int, Field(ge=1)] = Field(
+    doubt_window: Annotated[int, Field(ge=300)] = Field(
         900, description="seconds by the server's clock before a lost reply may be judged"
     )
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)

@@ -66,8 +66,8 @@ class Loaded:
 class Training:
     """One training that should have happened, and the specs that use it.
 
-    Two specs with the same run key share one. ``used_by`` holds names, sorted; ``labels`` are the
-    first's. ``hyperparameters`` holds what was written, "auto" included.
+    Two specs with the same run key share one. ``used_by`` holds names, sorted;
+    ``hyperparameters`` holds what was written, "auto" included.
     """
 
     key: str
@@ -258,7 +258,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Closing:
-    """What became of a claim; written beside it, once."""
+    """What became of a claim; written beside it. Of several the latest counts."""
 
     kind: ClosingKind
     at: int
@@ -289,6 +289,8 @@ class Observed:
         models: fine-tuned models that answer.
         shutdown: model -> the day the endpoint says it ends (``YYYY-MM-DD``).
         rights: the ledger's records for this endpoint.
+        latest_unmarked: when the newest job without any mark was created, 0 if none was seen: it
+            may be one of ours, made through something that drops marks.
         is_complete: whether every job and file of the endpoint was looked at, so that absence is
             proved and creates are allowed.
     """
@@ -300,6 +302,7 @@ class Observed:
     models: frozenset[str] = frozenset()
     shutdown: Mapping[str, str] = field(default_factory=dict)
     rights: tuple[Right, ...] = ()
+    latest_unmarked: int = 0
     is_complete: bool = False
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 IGNORED = frozenset({".git", ".reconciler", ".venv", "__pycache__"})
-DEBOUNCE_MILLISECONDS = 300
+DEBOUNCE_MILLISECONDS, TICK_MILLISECONDS = 300, 500
 
 
 class Stop:
@@ -49,26 +50,35 @@ def watch(
         interval: seconds after which a pass comes even if no file changed.
         stop: set to end; the pass under way is finished first.
     """
-    run_pass()
-    for _ in _wakes(root, interval, stop):
-        if stop.is_set():
-            return
-        run_pass()
+    ticks = _ticks(root, stop)
+    next(ticks, ())  # from here on changes are seen, also those made during the first pass
+    due = 0.0
+    while not stop.is_set():
+        if time.monotonic() >= due:
+            run_pass()
+            due = time.monotonic() + interval
+        if any(_is_watched(root, path) for path in next(ticks, ())):
+            due = 0.0
 
 
-def _wakes(root: Path, interval: float, stop: threading.Event) -> Iterator[None]:
+def _ticks(root: Path, stop: threading.Event) -> Iterator[list[str]]:
+    """The paths that changed, at least once a tick; an empty list where none did.
+
+    watchfiles' own filter and time-out are not used for the interval: changes that a filter drops
+    start its time-out again, so that a busy ignored folder would put a pass off for ever.
+    """
     from watchfiles import watch as changes
 
-    for _ in changes(
+    for changed in changes(
         root,
-        watch_filter=lambda _change, path: _is_watched(root, path),
+        watch_filter=None,
         debounce=DEBOUNCE_MILLISECONDS,
-        rust_timeout=int(interval * 1000),
+        rust_timeout=TICK_MILLISECONDS,
         yield_on_timeout=True,
         stop_event=stop,
         raise_interrupt=False,
     ):
-        yield None
+        yield [path for _, path in changed]
 
 
 def _is_watched(root: Path, path: str) -> bool:

@@ -15,7 +15,7 @@ from reconciler.apply import Effects, Outcome, Result, apply
 from reconciler.cli.options import Scope
 from reconciler.cli.world import open_world
 from reconciler.engine import Pass, Request, World, look, reconcile, settle, wait
-from reconciler.errors import RevisionMoved, ScanIncomplete, UsageError
+from reconciler.errors import ScanIncomplete, UsageError
 from reconciler.ledger import DirLedger
 from reconciler.plan import Plan
 from reconciler.providers.openai import OpenAIProvider
@@ -92,7 +92,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 def test_after_an_apply_nothing_is_left_to_write(scene: Scene) -> None:
     scene.apply()
-    done = wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
+    done, _ = wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
     assert not done.plan.writes
     assert [r.condition.health for r in done.plan.resources] == [Health.READY]
     assert scene.apply().outcomes == ()
@@ -118,8 +118,9 @@ def test_a_checkout_that_moves_after_the_plan_creates_nothing(scene: Scene) -> N
         scene.revision = Revision("f" * 40)
         return True
 
-    with pytest.raises(RevisionMoved):
-        reconcile(scene.request, scene.world, approve=move, tell=quiet)
+    seen = reconcile(scene.request, scene.world, approve=move, tell=quiet)
+    assert seen.outcomes[-1].result is Result.FAILED
+    assert "checkout changed" in seen.outcomes[-1].message
     assert scene.relay.creates == []
 
 
@@ -204,7 +205,7 @@ def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None
     right = by_hand(scene)
     sent_before = len(scene.relay.creates)
     assert right in settle(scene.request, scene.world, "one", adopt=right)
-    done = wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
+    done, _ = wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
     assert done.plan.resources[0].job_id == right
     assert done.plan.resources[0].condition.health is Health.READY
     assert len(scene.relay.creates) == sent_before
@@ -219,7 +220,7 @@ def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
     ):
         request = Scope(sandbox=True).request()
         planned = reconcile(request, world, approve=yes, tell=quiet).plan
-        done = wait(request, world, lambda _job, _events: None, pause=0.1)
+        done, _ = wait(request, world, lambda _job, _events: None, pause=0.1)
         with world.connect(done.loaded.project) as connection:
             jobs = [connection.reader.job(r.job_id) for r in done.plan.resources]
     expected = {create.key: create.estimate.trained_tokens for create in planned.creates}

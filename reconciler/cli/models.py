@@ -115,7 +115,8 @@ def events(
             terminal.result(_event_line(event))
         if follow:
             known = {event.id for event in shown}
-            follow_job(scope.request(), world, _telling(known), pause=_pause(scope))
+            request = scope.request(is_attended=True)
+            follow_job(request, world, _telling(known), pause=_pause(scope))
     return Exit.DONE
 
 
@@ -185,11 +186,11 @@ def _looking(scope: Scope) -> Iterator[tuple[World, Pass]]:
     from reconciler.engine import look
 
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
-        yield world, look(scope.request(), world)
+        yield world, look(scope.request(is_attended=True), world)
 
 
 def _ready(seen: Pass, name: str) -> Resource:
-    """The resource of a spec whose model answers. Raises SettingsError with what stands against."""
+    """The resource of a spec whose model answers. Raises UnreadyModel with what stands against."""
     from reconciler.engine import find
     from reconciler.errors import UnreadyModel
     from reconciler.state import Health

@@ -70,7 +70,7 @@ def run(
 ) -> int:
     """Plan, ask, apply; with --watch for ever. The default command."""
     scope = Scope(specs, label, target, sandbox, speed)
-    has_asker = terminal.has_terminal() and not watch
+    has_asker = terminal.has_terminal() and not (watch or auto_approve)
     request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty, is_attended=has_asker)
     if watch:
         return _watch(scope, request, interval)
@@ -114,7 +114,7 @@ def apply(
 ) -> int:
     """Plan, ask (unless --auto-approve), apply."""
     scope = Scope(specs, label, target, sandbox, speed)
-    has_asker = terminal.has_terminal()
+    has_asker = terminal.has_terminal() and not auto_approve
     request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty, is_attended=has_asker)
     wanted = Manner(auto_approve, is_waiting=wait, is_detailed=detailed_exitcode, output=output)
     return change(scope, request, wanted)
@@ -193,12 +193,15 @@ def follow(scope: Scope, *, is_detailed: bool = False, deadline: float | None = 
     from reconciler.cli.world import open_world
     from reconciler.engine import wait
     from reconciler.report.text import status_text
+    from reconciler.state import JobStatus
 
     pause = SANDBOX_PAUSE if scope.sandbox else REMOTE_PAUSE
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
-        seen = wait(scope.request(), world, screen.trained, pause=pause, deadline=deadline)
+        request = scope.request(is_attended=True)
+        seen, ended = wait(request, world, screen.trained, pause=pause, deadline=deadline)
     terminal.result(terminal.coloured(status_text(seen.plan)))
-    return exits.of_pass(seen, is_detailed=is_detailed, is_dry=True)
+    code = exits.of_pass(seen, is_detailed=is_detailed, is_dry=True)
+    return Exit.ERROR if any(job.status is not JobStatus.SUCCEEDED for job in ended) else code
 
 
 def show_plan(seen: Pass, output: Format) -> None:
@@ -228,6 +231,8 @@ def _approve(manner: Manner) -> Callable[[Plan], bool]:
         if not terminal.has_terminal():
             message = "there is no terminal to ask on; give --auto-approve to apply this plan"
             raise UsageError(message)
+        if manner.output is not Format.TEXT:
+            terminal.tell(plan_text(plan))
         return terminal.ask(plan)
 
     return approve

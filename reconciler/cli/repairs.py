@@ -48,7 +48,8 @@ def settle(
         raise UsageError(message)
     scope = Scope(specs, targets=[name], sandbox=sandbox, speed=speed)
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
-        terminal.result(settle_attempt(scope.request(), world, name, adopt))
+        request = scope.request(is_attended=True)
+        terminal.result(settle_attempt(request, world, name, adopt))
     return Exit.DONE
 
 
@@ -68,6 +69,6 @@ def retry(
         retry=frozenset({name}),
         max_usd=max_cost,
         allow_dirty=allow_dirty,
-        is_attended=terminal.has_terminal(),
+        is_attended=terminal.has_terminal() and not auto_approve,
     )
     return change(scope, request, Manner(auto_approve, is_waiting=wait))

@@ -58,8 +58,13 @@ def _coloured_line(line: str) -> str:
 
 def ask(plan: Plan) -> bool:
     """Ask on the terminal whether the plan that was just shown shall be applied."""
-    cost = f" for about ${plan.usd:,.2f}" if plan.creates and not plan.endpoint.is_embedded else ""
-    return typer.confirm(f"\nApply this plan{cost}?", default=False, err=True)
+    from reconciler.cost import dollars
+
+    is_free = plan.endpoint.is_embedded or not plan.creates
+    is_unpriced = any(create.estimate.usd is None for create in plan.creates)
+    price = "a price that nobody knows" if is_unpriced else f"about {dollars(plan.usd)}"
+    question = "Apply this plan?" if is_free else f"Apply this plan for {price}?"
+    return typer.confirm(f"\n{question}", default=False, err=True)
 
 
 # ---- long work -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from reconciler.cli.exits import Exit
 from reconciler.cli.options import DEFAULT_SPEED, AllowDirty, InSandbox, MaxCost, Scope, Speed
 
 if TYPE_CHECKING:
-    from reconciler.engine import Pass
+    from reconciler.engine import Pass, Request
     from reconciler.errors import ReconcileError
 
 
@@ -43,6 +43,7 @@ def schema(
     """Print the JSON Schema of a document, for editors and checks."""
     texts = {f"{each}.schema.json": _schema(each) for each in Kind}
     if write:
+        write.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (write / name).write_text(text, encoding="utf-8")
         return Exit.DONE
@@ -72,7 +73,7 @@ def sandbox(
     folder = data or private_folder(Scope().root) / "sandbox"
     try:
         serve(host, port, folder, speed, token_counter(), key, _say_how)
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # not a loopback address; a port in use
         raise UsageError(str(error)) from error
     return Exit.DONE
 
@@ -89,18 +90,23 @@ def ci(
     speed: Speed = DEFAULT_SPEED,
     max_cost: MaxCost = None,
     allow_dirty: AllowDirty = False,
+    branch: Annotated[
+        str, typer.Option(help="The branch whose commits are applied. [default: the repository's]")
+    ] = "",
 ) -> int:
     """Run as a GitHub Action: plan on pull requests, apply on push, report to the job summary."""
     from reconciler.errors import ReconcileError
-    from reconciler.github import add_summary, set_outputs
+    from reconciler.github import add_summary, is_applying, set_outputs
 
     scope = Scope(sandbox=sandbox, speed=speed)
     try:
-        seen = _ci_pass(scope, max_cost, allow_dirty)
+        request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty)
+        seen = _ci_pass(scope, request, is_applying(os.environ, branch))
     except ReconcileError as error:
-        set_outputs(os.environ, None, Exit.ERROR)
+        code = exits.explain(error)
+        set_outputs(os.environ, None, code)
         add_summary(os.environ, _report_error(error))
-        return exits.explain(error)
+        return code
     code = exits.of_pass(seen, is_detailed=False, is_dry=not seen.is_approved)
     set_outputs(os.environ, seen, code)
     add_summary(os.environ, _report(seen))
@@ -133,15 +139,12 @@ def _say_how(base_url: str) -> None:
 # ---- ci ------------------------------------------------------------------------------------------
 
 
-def _ci_pass(scope: Scope, max_cost: float | None, allow_dirty: bool) -> Pass:
+def _ci_pass(scope: Scope, request: Request, is_apply: bool) -> Pass:
     from reconciler.cli.world import open_world
     from reconciler.engine import look, reconcile
-    from reconciler.github import is_applying
     from reconciler.report.annotations import plan_annotations
     from reconciler.report.text import plan_text
 
-    is_apply = is_applying(os.environ)
-    request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty, is_attended=not is_apply)
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
         if is_apply:
             seen = reconcile(request, world, approve=lambda _plan: True, tell=screen.told)

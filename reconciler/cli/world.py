@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -31,23 +32,36 @@ PRIVATE = ".reconciler"
 
 @contextmanager
 def open_world(scope: Scope, progress: Progress) -> Iterator[World]:
-    """The World of a command; its connection is opened once, at first use, and closed here."""
-    with ExitStack() as stack:
-        opened: list[Connection] = []
-
-        def connect(project: Project) -> AbstractContextManager[Connection]:
-            if not opened:
-                opened.append(stack.enter_context(_connected(scope, project)))
-            return nullcontext(opened[0])
-
+    """The World of a command; its connection is opened at first use, and closed here."""
+    with _Connector(scope) as connector:
         yield World(
-            connect=connect,
+            connect=connector.connect,
             ledger=_ledger,
             revision=lambda: read_revision(scope.root),
             nonce=lambda: secrets.token_hex(16),
             sleep=time.sleep,
             progress=progress,
         )
+
+
+class _Connector(ExitStack):
+    """Keeps one connection open; another endpoint in the Project closes it and opens that one."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self._scope = scope
+        self._opened: tuple[Endpoint | None, Connection] | None = None
+
+    def connect(self, project: Project) -> AbstractContextManager[Connection]:
+        """The connection to the Project's endpoint, for the caller to use and not to close."""
+        wanted = (
+            None if self._scope.sandbox else resolve_endpoint(project.spec.provider, os.environ)
+        )
+        if self._opened is None or self._opened[0] != wanted:
+            self.close()
+            opening = _embedded(self._scope) if wanted is None else _remote(wanted)
+            self._opened = (wanted, self.enter_context(opening))
+        return nullcontext(self._opened[1])
 
 
 def resolve_endpoint(pin: ProviderPin, environment: Mapping[str, str]) -> Endpoint:
@@ -57,6 +71,8 @@ def resolve_endpoint(pin: ProviderPin, environment: Mapping[str, str]) -> Endpoi
         SettingsError: they contradict each other: a wrong key must not retrain everything.
     """
     url = _agreed("base_url", pin.base_url, "OPENAI_BASE_URL", environment) or OPENAI
+    if not re.fullmatch(r"https?://([\w.-]+|\[[0-9A-Fa-f:]+\])(:\d+)?(/[^\s?#]*)?", url):
+        raise SettingsError(f"{url} is no base URL; expected one such as {OPENAI}")
     return Endpoint(
         id=url,
         base_url=url,
@@ -95,15 +111,9 @@ def token_counter() -> Callable[[str, str], int]:
 def _ledger(loaded: Loaded) -> DirLedger:
     root = Path(loaded.root)
     path = loaded.project.spec.ledger.path
-    if Path(path).parts[0] == PRIVATE:
+    if Path(path).parts[:1] == (PRIVATE,):
         private_folder(root)
     return DirLedger(root / path)
-
-
-def _connected(scope: Scope, project: Project) -> AbstractContextManager[Connection]:
-    if scope.sandbox:
-        return _embedded(scope)
-    return _remote(resolve_endpoint(project.spec.provider, os.environ))
 
 
 @contextmanager
@@ -119,7 +129,9 @@ def _embedded(scope: Scope) -> Iterator[Connection]:
 
 @contextmanager
 def _remote(endpoint: Endpoint) -> Iterator[Connection]:
-    key = os.environ.get("OPENAI_API_KEY", "")
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not re.fullmatch(r"[!-~]*", key):
+        raise SettingsError("OPENAI_API_KEY holds characters that no key has: set it again")
     if not key:
         raise SettingsError(
             f"OPENAI_API_KEY is not set, and {endpoint.base_url} needs a key; set it in the "

@@ -6,20 +6,22 @@
     one alive                      -                                wait: Training
     -                              in doubt, window not over        hold: InDoubt
     -                              in doubt, window over            next attempt below doubt_budget,
-                                                                    else hold: InDoubt
+                                                                    once; else hold: InDoubt
     -                              created, job not to be seen      hold: JobMissing
     -                              refused: 429, or never sent      next attempt after the back-off
     -                              refused: anything else           hold: CreateRefused
     -                              abandoned                        next attempt
-    one succeeded, model gone      -                                drift: ModelDeleted
+    last one succeeded, model gone -                                drift: ModelDeleted
     last one cancelled             -                                drift: JobCancelled
     last one failed, transient     -                                next attempt, once
     last one failed, otherwise     -                                hold: JobFailed
     none                           none                             attempt 1
 
-Each later live job of ours is cancelled: Duplicate. A next attempt is held if another owner has a
-job with the key (ForeignJob) or the endpoint has ended training (TrainingEnded). ``retry`` by a
-person opens what a failure, a refusal, a cancellation or a deletion holds; never a doubt.
+Each later live job of ours is cancelled: Duplicate; so cancelled, it says nothing of its training.
+A next attempt is held if another owner has a live job or a model with the key (ForeignJob) or the
+endpoint has ended training (TrainingEnded). ``retry`` by a person opens what a failure, a refusal,
+a cancellation or a deletion holds; never a doubt. A doubt is judged without a person at most once a
+key, and never where a job without a mark might be the one that was sent.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ TRANSIENT_CODES = frozenset({"server_error", "internal_error"})
 TRANSIENT_RETRIES = 1
 SECONDS_AFTER_429, SECONDS_NOT_SENT, LONGEST_BACK_OFF = 60, 5, 3600
 LONGEST_RETRY_AFTER = 86_400
+CLOCK_SKEW = 60
+"""Seconds by which a job's creation and our claim may disagree."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Case:
         usd: the expected bill, if there is a price.
         is_changed: whether an earlier training of this name exists.
         ended: the endpoint's refusal of all training, if it gave one.
+        latest_unmarked: when the newest job without a mark was created; 0 if there is none.
         now: the server's clock.
         limits: what may be decided without a person.
     """
@@ -93,6 +98,7 @@ class Case:
     ended: Closing | None
     now: int
     limits: Limits
+    latest_unmarked: int = 0
 
     @property
     def is_retry(self) -> bool:
@@ -115,10 +121,9 @@ class Case:
     @property
     def pending(self) -> Right | None:
         """The latest claim, if no job that is to be seen has reached its attempt."""
-        jobs = (*self.jobs, *self.foreign)
-        seen = {job.id for job in jobs}
+        seen = {job.id for job in (*self.jobs, *self.foreign)}
         named = (r.claim.attempt for r in self.rights if r.closing and r.closing.job_id in seen)
-        reached = max([*map(attempt_of, jobs), *named], default=0)
+        reached = max([*map(attempt_of, self.jobs), *named], default=0)
         last = self.rights[-1] if self.rights else None
         return last if last and last.claim.attempt > reached else None
 
@@ -145,7 +150,7 @@ def decide(case: Case) -> Decision:
     if case.pending:
         return _after_claim(case, case.pending)
     if case.jobs:
-        return _after_job(case, case.jobs[-1])
+        return _after_job(case, _telling(case.jobs))
     if case.is_changed:
         return _create(case, Reason.SPEC_CHANGED, "the spec changed since its last training")
     return _create(case, Reason.NOT_TRAINED, "nothing was trained for it yet")
@@ -204,7 +209,7 @@ def _in_doubt(case: Case, claim: Claim) -> Decision:
             "its reply was lost",
             f"nothing; a pass looks again, and can judge it in {left} s",
         )
-    if case.usd is not None and case.usd < case.limits.doubt_budget:
+    if _may_judge(case, claim):
         return _create(case, Reason.DOUBT_SETTLED, "no job came of the last attempt")
     name = case.training.name
     return _held(
@@ -214,6 +219,14 @@ def _in_doubt(case: Case, claim: Claim) -> Decision:
         f"look in the dashboard, then: reconcile settle {name} --adopt JOB, or "
         f"reconcile settle {name} --abandon",
     )
+
+
+def _may_judge(case: Case, claim: Claim) -> bool:
+    """Whether a doubt may be taken for "nothing came of it" without a person."""
+    is_cheap = case.usd is not None and case.usd < case.limits.doubt_budget
+    doubts = sum(right.closing is None for right in case.rights)
+    may_be_unmarked = case.latest_unmarked >= claim.at - CLOCK_SKEW
+    return is_cheap and doubts == 1 and not may_be_unmarked
 
 
 def _job_missing(case: Case, closing: Closing) -> Decision:
@@ -257,17 +270,26 @@ def _back_off(case: Case, right: Right, seconds: int, why: str) -> Decision:
 # ---- after jobs that came to nothing -----------------------------------------------------------
 
 
+def _telling(jobs: tuple[Job, ...]) -> Job:
+    """The last job, but for a duplicate: one that was cancelled while an earlier one was alive."""
+    told = [job for job in jobs if not _was_duplicate(job, jobs)]
+    return told[-1]
+
+
+def _was_duplicate(job: Job, jobs: tuple[Job, ...]) -> bool:
+    earlier = (other for other in jobs if other.age_rank < job.age_rank)
+    return job.status is JobStatus.CANCELLED and any(
+        other.status is not JobStatus.CANCELLED and (other.finished_at or 0) >= job.created_at
+        for other in earlier
+    )
+
+
 def _after_job(case: Case, job: Job) -> Decision:
     if case.is_retry:
         return _create(case, Reason.RETRY_ASKED, "a person asked to try again", job)
-    succeeded = [job for job in case.jobs if job.status is JobStatus.SUCCEEDED]
-    if succeeded:
-        return _drift(
-            case,
-            succeeded[0],
-            Reason.MODEL_DELETED,
-            f"{succeeded[0].fine_tuned_model} no longer answers",
-        )
+    if job.status is JobStatus.SUCCEEDED:
+        gone = f"{job.fine_tuned_model} no longer answers"
+        return _drift(case, job, Reason.MODEL_DELETED, gone)
     if job.status is JobStatus.CANCELLED:
         return _drift(case, job, Reason.JOB_CANCELLED, f"{job.id} was cancelled")
     return _after_failure(case, job)
@@ -302,8 +324,9 @@ def _is_transient(job: Job) -> bool:
 
 
 def _create(case: Case, reason: Reason, message: str, job: Job | None = None) -> Decision:
-    if case.foreign:
-        return _foreign(case.foreign[0])
+    standing = [job for job in case.foreign if _stands(job, case.models)]
+    if standing:
+        return _foreign(standing[0])
     if case.ended and not case.is_retry:
         return _held(
             Reason.TRAINING_ENDED,
@@ -313,6 +336,11 @@ def _create(case: Case, reason: Reason, message: str, job: Job | None = None) ->
     return Decision(
         Condition(Sync.OUT_OF_SYNC, Health.MISSING, reason, message), job, create=reason
     )
+
+
+def _stands(job: Job, models: frozenset[str]) -> bool:
+    """Whether a job is, or may still become, a model that can be used."""
+    return not job.status.is_terminal or job.fine_tuned_model in models
 
 
 def _foreign(job: Job) -> Decision:

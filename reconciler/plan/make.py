@@ -100,9 +100,13 @@ def _jobs_by_key(named: Mapping[str, str], observed: Observed) -> Mapping[str, l
 
 
 def _named_by_ledger(owner: str, observed: Observed) -> Mapping[str, str]:
-    """Job -> the key it was created or adopted for, by our own claims alone."""
-    ours = (right for right in observed.rights if right.claim.owner == owner)
-    return {r.closing.job_id: r.claim.key for r in ours if r.closing and r.closing.job_id}
+    """Job -> the key it was created or adopted for, by our own claims alone; the latest counts."""
+    closed = [
+        (right.closing.at, right.claim.key, right.closing.job_id)
+        for right in observed.rights
+        if right.claim.owner == owner and right.closing and right.closing.job_id
+    ]
+    return {job_id: key for _, key, job_id in sorted(closed)}
 
 
 def _rights_by_key(observed: Observed) -> Mapping[str, list[Right]]:
@@ -125,6 +129,7 @@ def _case(training: Training, scene: _Scene) -> Case:
         usd=estimate(training, scene.tariff.catalog, scene.tariff.prices).usd,
         is_changed=training.key in scene.differences,
         ended=scene.ended,
+        latest_unmarked=scene.observed.latest_unmarked,
         now=scene.observed.taken_at,
         limits=scene.limits,
     )

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from reconciler.errors import ScanIncomplete, Unavailable
 from reconciler.providers.protocol import Event
-from reconciler.state import Job, JobError, RemoteFile, read_status
+from reconciler.state import Job, JobError, JobStatus, RemoteFile, read_status
 
 Raw = Mapping[str, object]
 
@@ -33,7 +33,7 @@ def read_job(raw: Raw) -> Job:
     declared = mapping_of(mapping_of(method.get(kind)).get("hyperparameters"))
     return Job(
         id=text_of(raw, "id"),
-        status=read_status(text_of(raw, "status")),
+        status=_read_status(raw),
         created_at=_whole(raw.get("created_at")) or 0,
         finished_at=_whole(raw.get("finished_at")),
         model=text_of(raw, "model"),
@@ -60,6 +60,13 @@ def read_file(raw: Raw) -> RemoteFile:
         created_at=_whole(raw.get("created_at")) or 0,
         is_usable=text_of(raw, "status") not in ("error", "failed", "deleted"),
     )
+
+
+def _read_status(raw: Raw) -> JobStatus:
+    """A status that nobody has told us counts as alive, unless the job says that it has ended."""
+    status = read_status(text_of(raw, "status"))
+    has_ended = raw.get("finished_at") is not None or _read_error(raw.get("error")) is not None
+    return JobStatus.FAILED if status is JobStatus.UNKNOWN and has_ended else status
 
 
 def _read_error(raw: object) -> JobError | None:

@@ -45,7 +45,7 @@ from reconciler.providers.protocol import Answer, Event, JobRequest
 from reconciler.state import Endpoint, Job, RemoteFile
 
 READ_RETRIES = 4
-CREATE_TIMEOUT = 60.0
+CREATE_TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
 UPLOAD_TIMEOUT = 600.0
 JOBS_A_PAGE, FILES_A_PAGE, EVENTS_A_PAGE = 100, 1000, 100
 DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 413, 422, 429})
@@ -66,6 +66,8 @@ class OpenAIProvider:
             project=endpoint.project or None,
             max_retries=READ_RETRIES,
             timeout=httpx2.Timeout(60.0, connect=10.0),
+            # What is embedded never goes through a proxy: nothing may leave the machine.
+            http_client=openai.DefaultHttpxClient(trust_env=not endpoint.is_embedded),
         )
 
     def close(self) -> None:
@@ -308,7 +310,7 @@ def _status_error(error: openai.APIStatusError) -> Exception:
         return SettingsError(f"the endpoint doesn't accept the key: {_refused(error).message}")
     if error.status_code in DEFINITE_REFUSALS - {429}:
         return _refused(error)
-    return Unavailable(f"the endpoint answered {error.status_code} after {READ_RETRIES} retries")
+    return Unavailable(f"the endpoint answered {error.status_code}, retries included")
 
 
 def _refused(error: openai.APIStatusError) -> Refused:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.errors import Problem, redact
+from reconciler.errors import Problem
 from reconciler.plan import Plan, Resource
 from reconciler.report.summary import TROUBLE, standing
-from reconciler.report.words import listed
+from reconciler.report.words import listed, plain
 
 
 def problem_annotations(problems: Iterable[Problem]) -> str:
@@ -29,7 +29,7 @@ def _problem(problem: Problem) -> str:
     expected = f"; expected {problem.expected}" if problem.expected else ""
     subject = f"{problem.field}: " if problem.field else ""
     properties: dict[str, str | int] = {
-        "file": problem.file,
+        "file": plain(problem.file),
         "line": problem.line,
         "col": problem.column,
         "title": problem.rule,
@@ -37,7 +37,7 @@ def _problem(problem: Problem) -> str:
     return _command(
         problem.severity,
         properties,
-        f"{subject}{problem.found}{expected}. {problem.remedy}",
+        plain(f"{subject}{problem.found}{expected}. {problem.remedy}"),
     )
 
 
@@ -47,7 +47,7 @@ def _resource(resource: Resource) -> str:
     return _command(
         "error" if word == "failed" else "warning",
         {"title": f"{listed(resource.used_by)}: {word} ({condition.reason})"},
-        "\n→ ".join(filter(None, (condition.message, condition.remedy))),
+        "\n→ ".join(filter(None, map(plain, (condition.message, condition.remedy)))),
     )
 
 
@@ -57,7 +57,7 @@ def _command(level: str, properties: Mapping[str, str | int], message: str) -> s
 
 
 def _data(text: str) -> str:
-    return redact(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

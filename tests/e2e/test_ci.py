@@ -10,15 +10,47 @@ from tests.e2e.conftest import Project, Ran
 from tests.e2e.relay import Relay
 
 
-def ci(project: Project, event: str, folder: Path) -> tuple[Ran, str, str]:
+def ci(
+    project: Project, event: str, folder: Path, *more: str, ref: str = "refs/heads/main"
+) -> tuple[Ran, str, str]:
     """Run for an event; what was printed, the job summary, the outputs."""
-    files = {"GITHUB_STEP_SUMMARY": folder / "summary.md", "GITHUB_OUTPUT": folder / "outputs"}
-    for path in files.values():
-        path.write_text("")
-    places = {name: str(path) for name, path in files.items()}
-    ran = project.run("ci", "--max-cost", "1", CI="true", GITHUB_EVENT_NAME=event, **places)
-    summary, outputs = (path.read_text("utf-8") for path in files.values())
-    return ran, summary, outputs
+    summary, outputs, payload = (folder / name for name in ("summary.md", "outputs", "event.json"))
+    summary.write_text("")
+    outputs.write_text("")
+    payload.write_text('{"repository": {"default_branch": "main"}}')
+    variables = {
+        "CI": "true",
+        "GITHUB_EVENT_NAME": event,
+        "GITHUB_EVENT_PATH": str(payload),
+        "GITHUB_OUTPUT": str(outputs),
+        "GITHUB_REF": ref,
+        "GITHUB_STEP_SUMMARY": str(summary),
+    }
+    ran = project.run("ci", "--max-cost", "1", *more, **variables)
+    return ran, summary.read_text("utf-8"), outputs.read_text("utf-8")
+
+
+def test_a_push_to_another_branch_only_plans(remote: Project, relay: Relay, tmp_path: Path) -> None:
+    for ref in ("refs/heads/feature/main", "refs/tags/main", "main", ""):
+        assert ci(remote, "push", tmp_path, ref=ref)[0].code == 0
+    assert relay.creates == []
+    ran, _, _ = ci(remote, "push", tmp_path, "--branch", "prod", ref="refs/heads/prod")
+    assert ran.code == 0, ran.all
+    assert len(relay.creates) == 1
+
+
+def test_a_pull_request_is_planned_by_the_rules_of_the_merge(
+    remote: Project, tmp_path: Path
+) -> None:
+    remote.write(
+        "reconciler.yaml",
+        "apiVersion: reconciler.dev/v1\nkind: Project\nmetadata: {name: shop}\n"
+        "spec: {budget: {per_pass: 0}}\n",
+    )
+    remote.commit()
+    ran, summary, _ = ci(remote, "pull_request", tmp_path)
+    assert ran.code == 3, ran.all
+    assert "OverBudget" in summary
 
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "issues", ""])

@@ -1,0 +1,210 @@
+"""Run keys: what a training depends on counts, nothing else does, and keys never change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.errors import UsageError
+from reconciler.resolve import resolve, run_key
+from reconciler.spec import API_VERSION, FineTune, Project
+from reconciler.state import Loaded, LoadedSpec, Revision
+from tests.make import make_facts, make_training
+
+PLAIN = make_training()
+SAME = {
+    "another name": make_training("another"),
+    "another path of the same bytes": make_training(training=make_facts(path="elsewhere.jsonl")),
+    "a whole float": make_training(hyperparameters={"n_epochs": 1.0}),
+    "auto, written": make_training(hyperparameters={"n_epochs": 1, "batch_size": "auto"}),
+    "other counts of the same bytes": make_training(training=make_facts(tokens=1, encoding="x")),
+}
+OTHER = {
+    "model": make_training(model="gpt-4.1-mini-2025-04-14"),
+    "method": make_training(method="dpo"),
+    "epochs": make_training(hyperparameters={"n_epochs": 2}),
+    "auto epochs": make_training(hyperparameters={}),
+    "one more hyperparameter": make_training(hyperparameters={"n_epochs": 1, "batch_size": 1}),
+    "learning rate": make_training(
+        hyperparameters={"n_epochs": 1, "learning_rate_multiplier": 0.1}
+    ),
+    "training bytes": make_training(training=make_facts("other")),
+    "validation bytes": make_training(validation=make_facts("validation")),
+    "seed": make_training(seed=0),
+    "suffix": make_training(suffix="tone"),
+}
+
+FROZEN = {
+    "plain": (
+        make_training(),
+        "a2e5fef59e6892d9170300b894b9be267a36296a15177b0d8e7c9116799706cc",
+    ),
+    "other base": (
+        make_training(model="gpt-4.1-mini-2025-04-14"),
+        "69beed44d86086b1ad35ea38e5a84d851172065390970d93273541d10b48992d",
+    ),
+    "fine-tune as base": (
+        make_training(model="ft:gpt-4o-mini-2024-07-18:acme:tone:Ab1"),
+        "cd56ee4a321df53fbdd5f10d7a67f2524db4a9f8999fbe4f92eec1100a5d94a4",
+    ),
+    "dpo": (
+        make_training(method="dpo", hyperparameters={"beta": 0.1}),
+        "cbb088327a04a0061ecf6b75a513db86fbf62ba7a7c86820e39249d19aa52e4c",
+    ),
+    "all auto": (
+        make_training(hyperparameters={"n_epochs": "auto", "batch_size": "auto"}),
+        "6ec4b8a1ac93b91fb23fe643aabaf1502d6ea8e33602014dc0264a371d5a2bbf",
+    ),
+    "nothing declared": (
+        make_training(hyperparameters={}),
+        "6ec4b8a1ac93b91fb23fe643aabaf1502d6ea8e33602014dc0264a371d5a2bbf",
+    ),
+    "learning rate 3": (
+        make_training(hyperparameters={"learning_rate_multiplier": 3}),
+        "eda98bf5db6c236954738b10306095ad506050b30f240fd34b1da690d1d1b9f0",
+    ),
+    "learning rate 3.0": (
+        make_training(hyperparameters={"learning_rate_multiplier": 3.0}),
+        "eda98bf5db6c236954738b10306095ad506050b30f240fd34b1da690d1d1b9f0",
+    ),
+    "learning rate 0.1": (
+        make_training(hyperparameters={"learning_rate_multiplier": 0.1}),
+        "66579a0ff76ab816aa9168c21d65968b69d1bbc6016981ab9a29bf42a92b4f23",
+    ),
+    "all hyperparameters": (
+        make_training(
+            hyperparameters={"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 1.8}
+        ),
+        "9290f74321423ebc945d2b093b1ed9fc5db87eaa6135cbb088cb45223718e612",
+    ),
+    "other bytes": (
+        make_training(training=make_facts("other")),
+        "9d80cfd9ec1c0feb79bc74f060b3d314193ef0723ea099aa1f6c498dae9bfc68",
+    ),
+    "validation": (
+        make_training(validation=make_facts("validation")),
+        "8be46e2743c52684b5ae3c05981ec906ff87507ab0af8005f9243d127ab6ad4e",
+    ),
+    "seed": (
+        make_training(seed=42),
+        "617ba37820865504e651da106bd6672981b0dbd64b1ad99f10af8fdf714f0def",
+    ),
+    "seed 0": (
+        make_training(seed=0),
+        "7e8fe994be6ecddb0a728c75d9857d5e39bf6ce9aa275b39e976316d14e307bd",
+    ),
+    "suffix": (
+        make_training(suffix="tone"),
+        "2b0109692ba9dcd2469e3637824e4abbfb25ebd32bb3caaf3632a63c650c181e",
+    ),
+    "unicode suffix": (
+        make_training(suffix="größe-猫-🐈"),
+        "f942712dabdddf012288b800d56e3238d8e1dd5a4df005e75ab3a1b6742681f2",
+    ),
+    "another name and path": (
+        make_training("another", training=make_facts(path="x.jsonl")),
+        "a2e5fef59e6892d9170300b894b9be267a36296a15177b0d8e7c9116799706cc",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_what_a_training_does_not_depend_on_is_not_in_its_key(case: str) -> None:
+    assert run_key(SAME[case]) == run_key(PLAIN)
+
+
+def test_each_field_of_a_training_is_in_its_key() -> None:
+    keys = [run_key(training) for training in (PLAIN, *OTHER.values())]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("case", FROZEN)
+def test_a_key_is_the_same_in_every_version_for_ever(case: str) -> None:
+    training, key = FROZEN[case]
+    assert run_key(training) == key
+
+
+def test_a_key_follows_the_written_order_of_nothing() -> None:
+    one = make_training(hyperparameters={"n_epochs": 3, "batch_size": 8})
+    other = make_training(hyperparameters={"batch_size": 8, "n_epochs": 3})
+    assert run_key(one) == run_key(other)
+
+
+# ---- from specs to desired state -----------------------------------------------------------------
+
+
+def make_spec(name: str, labels: dict[str, str] | None = None, **spec: object) -> LoadedSpec:
+    """A loaded spec whose training is ``PLAIN``, but for what is given."""
+    fields = {
+        "model": PLAIN.model,
+        "dataset": "data/training.jsonl",
+        "hyperparameters": {"n_epochs": 1},
+    }
+    document = FineTune.model_validate(
+        {
+            "apiVersion": API_VERSION,
+            "kind": "FineTune",
+            "metadata": {"name": name, "labels": labels or {}},
+            "spec": {**fields, **spec},
+        }
+    )
+    return LoadedSpec(document, f"specs/{name}.yaml", 1, make_facts())
+
+
+def make_loaded(*specs: LoadedSpec) -> Loaded:
+    project = Project.model_validate(
+        {"apiVersion": API_VERSION, "kind": "Project", "metadata": {"name": "acme"}}
+    )
+    return Loaded("/root", "acme", project, specs, Revision("c0ffee", is_dirty=True))
+
+
+def test_a_spec_becomes_the_training_that_it_declares() -> None:
+    desired = resolve(make_loaded(make_spec("triage")))
+    assert desired.trainings == (PLAIN,)
+    assert (desired.owner, desired.revision) == ("acme", Revision("c0ffee", is_dirty=True))
+
+
+def test_specs_with_the_same_key_share_one_training() -> None:
+    desired = resolve(make_loaded(make_spec("b"), make_spec("c", suffix="c"), make_spec("a")))
+    assert [training.used_by for training in desired.trainings] == [("a", "b"), ("c",)]
+
+
+def test_labels_and_the_order_of_specs_change_no_training() -> None:
+    specs = [make_spec("a", {"team": "care"}), make_spec("b", suffix="b")]
+    bare = [make_spec("b", suffix="b"), make_spec("a")]
+    assert resolve(make_loaded(*specs)).trainings == resolve(make_loaded(*bare)).trainings
+
+
+def test_a_target_selects_and_does_not_hide_the_rest() -> None:
+    loaded = make_loaded(make_spec("a"), make_spec("b", suffix="b"))
+    desired = resolve(loaded, targets=["b"])
+    assert [t.name for t in desired.trainings if desired.is_selected(t)] == ["b"]
+    assert len(desired.trainings) == 2
+
+
+def test_a_training_is_selected_by_any_spec_that_uses_it() -> None:
+    desired = resolve(make_loaded(make_spec("a"), make_spec("b")), targets=["b"])
+    assert desired.is_selected(desired.trainings[0])
+
+
+def test_labels_select_when_all_of_them_match() -> None:
+    care = make_spec("a", {"team": "care", "tier": "gold"})
+    loaded = make_loaded(care, make_spec("b", {"team": "care"}))
+    assert resolve(loaded, labels={"team": "care", "tier": "gold"}).selected == {"a"}
+    assert resolve(loaded, labels={"team": "care"}).selected == {"a", "b"}
+    assert resolve(loaded, labels={"team": "sales"}).selected == frozenset()
+
+
+def test_targets_and_labels_must_both_match() -> None:
+    loaded = make_loaded(make_spec("a", {"team": "care"}), make_spec("b"))
+    assert resolve(loaded, targets=["b"], labels={"team": "care"}).selected == frozenset()
+
+
+def test_a_target_that_names_no_spec_is_an_error_that_lists_the_names() -> None:
+    with pytest.raises(UsageError, match="no spec is named nope, zilch; there are: a, b"):
+        resolve(make_loaded(make_spec("a"), make_spec("b")), targets=["zilch", "nope", "a"])
+
+
+def test_the_key_does_not_depend_on_the_key() -> None:
+    assert run_key(replace(PLAIN, key="something else")) == PLAIN.key
