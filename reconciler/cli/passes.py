@@ -95,6 +95,7 @@ def plan(
     scope = Scope(specs, label, target, sandbox, speed)
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
         seen = look(scope.request(max_usd=max_cost, is_attended=True), world)
+    _warn(seen)
     show_plan(seen, output)
     return exits.of_pass(seen, is_detailed=detailed_exitcode, is_dry=True)
 
@@ -179,6 +180,7 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
 
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
         seen = reconcile(request, world, approve=_approve(manner), tell=screen.told)
+    _warn(seen)
     if manner.output is not Format.TEXT or not seen.plan.writes:
         show_plan(seen, manner.output)
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=False)
@@ -236,6 +238,13 @@ def _approve(manner: Manner) -> Callable[[Plan], bool]:
         return terminal.ask(plan)
 
     return approve
+
+
+def _warn(seen: Pass) -> None:
+    from reconciler.report.text import problems_text
+
+    if seen.loaded.warnings:
+        terminal.tell(problems_text(seen.loaded.warnings))
 
 
 def _say_what_is_next(seen: Pass) -> None:

@@ -120,12 +120,16 @@ class _Examiner:
         self._method = method
         self._count = count
         self._limit = limit
+        self._has_crlf = False
 
     def examine(self, raw: bytes | None) -> Iterator[Finding]:
         """All findings of one line."""
         if raw is None:
             yield Finding("DS119", f"at least {LONGEST_LINE} bytes", "a shorter line")
             return
+        if raw.endswith(b"\r\n") and not self._has_crlf:
+            self._has_crlf = True
+            yield Finding("DS121", "CR LF", "LF")
         example, findings = parse_line(raw)
         yield from findings
         if example is not None:

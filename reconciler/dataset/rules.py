@@ -106,6 +106,11 @@ RULES: dict[str, Rule] = {
         "The file changed while it was read.",
         "Run again once nothing writes to the file.",
     ),
+    "DS121": Rule(
+        "Lines end with CR LF: a checkout with other settings makes it another dataset.",
+        "Write LF line ends, and put `*.jsonl -text` into .gitattributes.",
+        Severity.WARNING,
+    ),
 }
 
 

@@ -67,9 +67,9 @@ def test_nothing_is_counted_without_an_encoding(tmp_path: Path) -> None:
     assert (facts.tokens, facts.encoding) == (0, "")
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("end", ["", "\n"])
 def test_the_last_line_may_end_as_it_likes(tmp_path: Path, end: str) -> None:
-    reading = read(tmp_path, "\r\n".join([GOOD] * 10) + end)
+    reading = read(tmp_path, "\n".join([GOOD] * 10) + end)
     assert (reading.facts.examples, reading.problems) == (10, ())
 
 
@@ -239,3 +239,16 @@ def test_a_bad_line_is_found_where_it_is(tmp_path: Path, good: int, data: st.Dat
     reading = read(tmp_path, "".join(f"{line}\n" for line in lines))
     assert [(one.line, one.rule) for one in reading.problems] == [(place + 1, BAD[bad])]
     assert {one.file for one in reading.problems} == {"data/train.jsonl"}
+
+
+def test_line_ends_that_a_checkout_may_change_are_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    line = (
+        b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}'
+    )
+    path.write_bytes(line + b"\n" + (line + b"\r\n") * 11)
+    reading = read_dataset(path, "data.jsonl", "supervised", None)
+    assert [(p.rule, p.line, p.severity) for p in reading.problems] == [
+        ("DS121", 2, Severity.WARNING)
+    ]
+    assert reading.facts.examples == 12

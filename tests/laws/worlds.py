@@ -105,6 +105,7 @@ def jobs(draw: st.DrawFn, number: int) -> Job:
         owner=draw(st.sampled_from([OWNER, OWNER, OWNER, "another"])),
         error=draw(st.sampled_from(ERRORS)),
         created_at=NOW - draw(st.integers(0, 3)),
+        finished_at=draw(st.sampled_from([None, NOW - 2, NOW])),
     )
     damage = draw(st.sampled_from(["none", "none", "none", "dropped", "scrambled"]))
     if damage == "dropped":
@@ -169,6 +170,7 @@ def observations(draw: st.DrawFn) -> Observed:
         files=tuple(draw(st.lists(st.sampled_from(stored), unique=True))),
         models=frozenset(draw(st.lists(st.sampled_from(models), unique=True))) if models else (),
         rights=draw(rights()),
+        latest_unmarked=draw(st.sampled_from([0, 0, NOW - 1000])),
     )
 
 
