@@ -62,9 +62,9 @@ def act(repository: Path, event: str, home: Path) -> str:
     home.mkdir(exist_ok=True)
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "CI"))}
     payload = home / "event.json"
-    payload.write_text(
-        json.dumps({"pull_request": {"head": {"ref": "x"}, "base": {"ref": "main"}}})
-    )
+    pull = {"head": {"ref": "x"}, "base": {"ref": "main"}}
+    event_data = {"pull_request": pull, "repository": {"default_branch": "main"}}
+    payload.write_text(json.dumps(event_data))
     done = subprocess.run(
         [ACT, event, "-P", "ubuntu-latest=-self-hosted", "--eventpath", payload, "--pull=false"],
         cwd=repository,
