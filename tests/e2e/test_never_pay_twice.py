@@ -168,3 +168,23 @@ def test_a_job_that_failed_on_its_data_is_never_sent_again(remote: Project, rela
         assert "Example 3 is bad" in ran.out
         assert "reconcile retry one" in ran.out
     assert len(relay.creates) == 1
+
+
+def test_who_waits_for_a_job_learns_that_it_failed(remote: Project, relay: Relay) -> None:
+    """Also where the failure is the service's and the next pass will try again."""
+
+    def fail_later(sent: Sent, forward: Forward) -> Reply:
+        reply = forward(sent)
+        is_look = sent.method == "GET" and sent.path.startswith("/v1/fine_tuning/jobs/ftjob-")
+        if not is_look or sent.path.endswith("/events") or reply.body is None:
+            return reply
+        job = json.loads(reply.body) | {
+            "status": "failed",
+            "error": {"code": "server_error", "message": "ours", "param": None},
+            "fine_tuned_model": None,
+        }
+        return Reply(reply.status, json.dumps(job).encode(), reply.headers)
+
+    relay.spoil = fail_later
+    ran = remote.run(*SPEND, "--wait")
+    assert ran.code == 1, ran.all
