@@ -153,6 +153,15 @@ def test_one_refusal_does_not_stop_the_others(scene: Scene) -> None:
     assert results == [Result.FAILED, Result.DONE]
 
 
+def test_ten_passes_against_a_refusal_make_one_post(scene: Scene) -> None:
+    scene.relay.spoil = lambda sent, forward: (
+        Reply(400, b'{"error": {"message": "no"}}') if is_create(sent) else forward(sent)
+    )
+    seen = [scene.apply() for _ in range(10)]
+    assert len(scene.relay.creates) == 1
+    assert {r.condition.reason for s in seen[1:] for r in s.plan.resources} == {"CreateRefused"}
+
+
 def test_a_plan_without_proof_is_not_applied(scene: Scene) -> None:
     unproved = replace(look(scene.request, scene.world).plan, is_proved=False)
     effects = Effects(

@@ -93,6 +93,7 @@ def test_no_is_a_refusal(project: Project) -> None:
 def test_an_interrupt_at_the_question_is_130(project: Project) -> None:
     with on_terminal(project, *ASK) as terminal:
         terminal.until("Apply this plan?")
+        time.sleep(0.5)  # shown is not yet read: the command has to wait for the answer first
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == 130, terminal.shown
     assert "Traceback" not in terminal.shown
