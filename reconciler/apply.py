@@ -33,6 +33,8 @@ Progress = Callable[[Upload, int], None]
 SEND_WITHIN = 60
 """Seconds after a claim in which its create may leave; others may judge it later than that."""
 TOO_MANY_REQUESTS = 429
+DIRTY = "-dirty"
+"""Follows the commit in a mark where the work tree held more than it, as in ``git describe``."""
 
 
 class Result(StrEnum):
@@ -186,7 +188,8 @@ class _Run:
         training = action.training
         named = zip(action.files, action.file_ids, strict=True)
         ids = [file_id or self.files[name] for name, file_id in named]
-        commit = self.plan.revision.commit
+        revision = self.plan.revision
+        commit = revision.commit + (DIRTY if revision.commit and revision.is_dirty else "")
         return JobRequest(
             model=training.model,
             method=training.method,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -117,6 +117,8 @@ def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> P
             observed = prove_absence(connection.reader, observed, desired)
             plan = _decide(desired, observed, loaded.project, request)
         plan = review(plan, _rules(observed, loaded.project, request))
+        if request.folders:  # a part of the specs can't tell what none of them needs
+            plan = replace(plan, orphans=())
         if not plan.writes:
             return Pass(loaded, desired, plan)
         if not approve(plan):

@@ -14,28 +14,32 @@ from pathlib import Path
 from types import FrameType
 
 IGNORED = frozenset({".git", ".reconciler", ".venv", "__pycache__"})
+COMMITTED = Path(".git/logs/HEAD")
+"""Grows with each commit and checkout: what was held for a clean commit may go on then."""
 DEBOUNCE_MILLISECONDS, TICK_MILLISECONDS = 300, 500
 
 
 class Stop:
-    """An event that SIGTERM and SIGINT set for as long as it is entered."""
+    """An event that SIGTERM and SIGINT set for as long as it is entered; which one it was."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.is_interrupt = False
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> threading.Event:
+    def __enter__(self) -> Stop:
         """Take over the signals."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._before[number] = signal.signal(number, self._set)
-        return self.event
+        return self
 
     def __exit__(self, *_: object) -> None:
         """Give the signals back."""
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() returned
 
-    def _set(self, _number: int, _frame: FrameType | None) -> None:
+    def _set(self, number: int, _frame: FrameType | None) -> None:
+        self.is_interrupt = number == signal.SIGINT
         self.event.set()
 
 
@@ -82,4 +86,5 @@ def _ticks(root: Path, stop: threading.Event) -> Iterator[list[str]]:
 
 
 def _is_watched(root: Path, path: str) -> bool:
-    return IGNORED.isdisjoint(Path(path).relative_to(root).parts)
+    inside = Path(path).relative_to(root)
+    return inside == COMMITTED or IGNORED.isdisjoint(inside.parts)

@@ -13,7 +13,7 @@ import yaml
 from reconciler.spec import FineTune, Project
 
 CHECKOUT = Path(__file__).parent.parent
-MODELS = {"finetune": FineTune, "project": Project}
+MODELS: dict[str, type[FineTune] | type[Project]] = {"finetune": FineTune, "project": Project}
 EXAMPLES = sorted((CHECKOUT / "specs").glob("*.yaml"))
 
 

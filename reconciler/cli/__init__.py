@@ -64,16 +64,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return int(app(arguments, prog_name="reconcile", standalone_mode=False) or Exit.DONE)
+        code = int(app(arguments, prog_name="reconcile", standalone_mode=False) or Exit.DONE)
     except typer.TyperException as error:
         show = getattr(error, "show", None)
         show() if show else typer.echo(f"Error: {error}", err=True)
         return Exit.USAGE
     except typer.Abort:
         return Exit.INTERRUPTED
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        return Exit.INTERRUPTED
+    except OSError as error:  # a full disk, a folder without rights
+        typer.echo(f"error: {error}", err=True)
+        return Exit.ERROR
     except Exception as error:
         from reconciler.cli.exits import explain
         from reconciler.errors import ReconcileError
@@ -81,3 +81,6 @@ def _run(arguments: list[str]) -> int:
         if not isinstance(error, ReconcileError):
             raise  # a bug of ours: its traceback is what we need
         return explain(error)
+    if code == Exit.INTERRUPTED:
+        typer.echo("interrupted; what was sent goes on: see reconcile status", err=True)
+    return code

@@ -24,7 +24,7 @@ from reconciler.cli.options import (
     Speed,
     Targets,
 )
-from reconciler.cli.passes import REMOTE_PAUSE, SANDBOX_PAUSE, follow
+from reconciler.cli.passes import REMOTE_PAUSE, SANDBOX_PAUSE, Manner, follow, show_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,19 +59,9 @@ def status(
     output: Output = Format.TEXT,
 ) -> int:
     """Show how each spec stands: in sync or not, ready or not, and what to do."""
-    from reconciler.report.json import status_json
-    from reconciler.report.markdown import plan_markdown
-    from reconciler.report.text import status_text
-
     scope = Scope(specs, label, target, sandbox, speed)
     with _looking(scope) as (_, seen):
-        match output:
-            case Format.JSON:
-                terminal.result(status_json(seen.plan))
-            case Format.MARKDOWN:
-                terminal.result(plan_markdown(seen.plan))
-            case Format.TEXT:
-                terminal.result(terminal.coloured(status_text(seen.plan)))
+        show_status(seen, output)
     return exits.of_pass(seen, is_detailed=detailed_exitcode, is_dry=True)
 
 
@@ -85,9 +75,11 @@ def describe(
     from reconciler.engine import find
     from reconciler.report.text import describe_text
 
-    with _looking(Scope(specs, sandbox=sandbox, speed=speed)) as (_, seen):
+    with _looking(Scope(specs, sandbox=sandbox, speed=speed)) as (world, seen):
         training, resource = find(seen, name)
-        terminal.result(describe_text(resource, training))
+        with world.connect(seen.loaded.project) as connection:
+            job = connection.reader.job(resource.job_id) if resource.job_id else None
+    terminal.result(describe_text(resource, training, job))
     return Exit.DONE
 
 
@@ -131,7 +123,7 @@ def wait(
 ) -> int:
     """Follow the trainings under way until they end."""
     scope = Scope(specs, targets=names, sandbox=sandbox, speed=speed)
-    return follow(scope, deadline=timeout)
+    return follow(scope, scope.request(is_attended=True), Manner(), deadline=timeout)
 
 
 def output(
@@ -231,5 +223,5 @@ def _telling(known: set[str]) -> Callable[[Job, tuple[Event, ...]], None]:
 def _event_line(event: Event) -> str:
     from datetime import UTC, datetime
 
-    when = datetime.fromtimestamp(event.created_at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    when = datetime.fromtimestamp(event.created_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return f"{when}  {event.level:<5}  {event.message}"

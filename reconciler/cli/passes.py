@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,7 +140,9 @@ def validate(
     examples = sum(spec.training.examples for spec in loaded.specs)
     _show_problems(loaded.warnings, output)
     if output is not Format.JSON:
-        terminal.result(f"{len(loaded.specs)} specs are valid; {examples:,} training examples")
+        count = len(loaded.specs)
+        valid = "1 spec is valid" if count == 1 else f"{count} specs are valid"
+        terminal.result(f"{valid}; {examples:,} training examples")
     return Exit.DONE
 
 
@@ -181,29 +183,51 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
         seen = reconcile(request, world, approve=_approve(manner), tell=screen.told)
     _warn(seen)
-    if manner.output is not Format.TEXT or not seen.plan.writes:
+    is_waiting = manner.is_waiting and seen.is_approved
+    is_shown = manner.output is Format.TEXT and seen.plan.writes
+    if not is_shown and not is_waiting:
         show_plan(seen, manner.output)
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=False)
-    if manner.is_waiting and seen.is_approved:
-        return exits.worse(code, follow(scope, is_detailed=manner.is_detailed))
-    _say_what_is_next(seen)
+    if is_waiting:
+        return exits.worse(code, follow(scope, request, manner))
+    _say_what_is_next(seen, scope)
     return code
 
 
-def follow(scope: Scope, *, is_detailed: bool = False, deadline: float | None = None) -> Exit:
-    """Follow the trainings under way until they end; shows how everything stands then."""
+def follow(scope: Scope, request: Request, manner: Manner, deadline: float | None = None) -> Exit:
+    """Follow the trainings under way until they end; shows how everything stands then.
+
+    Who waits wants models: one that failed, was cancelled, or is missing is an error.
+    """
     from reconciler.cli.world import open_world
     from reconciler.engine import wait
-    from reconciler.report.text import status_text
-    from reconciler.state import JobStatus
+    from reconciler.state import Health, JobStatus
 
     pause = SANDBOX_PAUSE if scope.sandbox else REMOTE_PAUSE
+    request = replace(request, retry=frozenset())
     with terminal.screen() as screen, open_world(scope, screen.sent) as world:
-        request = scope.request(is_attended=True)
         seen, ended = wait(request, world, screen.trained, pause=pause, deadline=deadline)
-    terminal.result(terminal.coloured(status_text(seen.plan)))
-    code = exits.of_pass(seen, is_detailed=is_detailed, is_dry=True)
-    return Exit.ERROR if any(job.status is not JobStatus.SUCCEEDED for job in ended) else code
+    show_status(seen, manner.output)
+    if seen.plan.waits:
+        terminal.tell("still under way: the time to wait is over")
+    code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=True)
+    has_failed = any(job.status is not JobStatus.SUCCEEDED for job in ended)
+    return Exit.ERROR if has_failed or seen.plan.having(Health.MISSING) else code
+
+
+def show_status(seen: Pass, output: Format) -> None:
+    """Write how each spec stands to stdout in the wanted format."""
+    from reconciler.report.json import status_json
+    from reconciler.report.markdown import plan_markdown
+    from reconciler.report.text import status_text
+
+    match output:
+        case Format.TEXT:
+            terminal.result(terminal.coloured(status_text(seen.plan)))
+        case Format.MARKDOWN:
+            terminal.result(plan_markdown(seen.plan))
+        case Format.JSON:
+            terminal.result(status_json(seen.plan))
 
 
 def show_plan(seen: Pass, output: Format) -> None:
@@ -247,37 +271,54 @@ def _warn(seen: Pass) -> None:
         terminal.tell(problems_text(seen.loaded.warnings))
 
 
-def _say_what_is_next(seen: Pass) -> None:
+def _say_what_is_next(seen: Pass, scope: Scope) -> None:
     if not seen.is_approved:
         terminal.tell("not applied")
     elif any(outcome.job_id for outcome in seen.outcomes) or seen.plan.waits:
-        terminal.tell("trainings are under way: `reconcile wait` follows them")
+        command = "reconcile wait --sandbox" if scope.sandbox else "reconcile wait"
+        terminal.tell(f"trainings are under way: `{command}` follows them")
 
 
 def _watch(scope: Scope, request: Request, interval: float) -> int:
     from reconciler.cli.world import open_world
     from reconciler.watch import Stop, watch
 
+    terminal.tell(f"watching {scope.root}: a pass on each change, and every {interval:g} s")
+    shown = _LastShown()
     with terminal.screen() as screen, open_world(scope, screen.sent) as world, Stop() as stop:
         watch(
             scope.root,
-            lambda: _one_pass(request, world, screen.told),
+            lambda: _one_pass(request, world, screen.told, shown),
             interval=interval,
-            stop=stop,
+            stop=stop.event,
         )
     terminal.tell("stopped")
-    return Exit.DONE
+    return Exit.INTERRUPTED if stop.is_interrupt else Exit.DONE
 
 
-def _one_pass(request: Request, world: World, told: Tell) -> None:
-    """A watched pass: says what it did in one line; an error of ours waits for the next one."""
+@dataclass
+class _LastShown:
+    """What a watch has said last of how things stand; empty before its first pass."""
+
+    digest: str = ""
+
+
+def _one_pass(request: Request, world: World, told: Tell, shown: _LastShown) -> None:
+    """A watched pass: tells how things stand when that has changed.
+
+    An error of ours waits for the next pass; but settings that are wrong from the start end it.
+    """
     from reconciler.engine import reconcile
-    from reconciler.errors import ReconcileError
-    from reconciler.report.text import summary_line
+    from reconciler.errors import ReconcileError, SettingsError
+    from reconciler.report.text import status_text
 
     try:
         seen = reconcile(request, world, approve=lambda _plan: True, tell=told)
     except ReconcileError as error:
+        if isinstance(error, SettingsError) and not shown.digest:
+            raise
         exits.explain(error)
-    else:
-        terminal.tell(summary_line(seen.plan))
+        return
+    if seen.plan.digest != shown.digest:
+        shown.digest = seen.plan.digest
+        terminal.tell(status_text(seen.plan))

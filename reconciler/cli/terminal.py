@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,7 @@ class Screen:
         if measured:
             last = measured[-1]
             step, total = _whole(last.get("step")), _whole(last.get("total_steps"))
-            self._trained[job.id] = (step, total, f"loss {last.get('train_loss')}")
+            self._trained[job.id] = (step, total, _loss(measured))
         return self._trained.get(job.id, (0, 0, ""))
 
     def _tell_sparsely(self, job: Job, step: int, total: int, loss: str) -> None:
@@ -180,6 +180,13 @@ def _name(job: Job) -> str:
 
     mark = read_mark(job)
     return mark.name if mark and mark.name else job.id
+
+
+def _loss(measured: list[Mapping[str, object]]) -> str:
+    """The mean loss of the new steps: that of a single one jumps about."""
+    losses = [data.get("train_loss") for data in measured]
+    told = [loss for loss in losses if isinstance(loss, int | float)]
+    return f"loss {sum(told) / len(told):.3f}" if told else ""
 
 
 def _words(status: str) -> str:

@@ -18,6 +18,7 @@ from reconciler.load.flaw import Flaw, Place, clip, did_you_mean
 from reconciler.spec import API_VERSION, Document, FineTune, Project
 
 PROJECT_FILE = "reconciler.yaml"
+OTHER_ENDING = "reconciler.yml"
 
 _KINDS: dict[str, type[Document]] = {"FineTune": FineTune, "Project": Project}
 _DEFAULT_METHOD = "supervised"
@@ -134,6 +135,12 @@ def second_project(extra: Draft) -> Problem:
     remedy = "Remove it; a project per environment lives in a folder of its own."
     flaw = Flaw("SPEC113", "a second Project", expected, remedy)
     return flaw.at(Place(extra.file, extra.root.line, extra.root.column))
+
+
+def other_ending() -> Problem:
+    """The problem of a Project's file that nothing would read: its budget would be ignored."""
+    remedy = f"Rename it to {PROJECT_FILE}."
+    return Flaw("SPEC112", f"found {OTHER_ENDING}", PROJECT_FILE, remedy).at(Place(OTHER_ENDING))
 
 
 def no_project() -> Problem:

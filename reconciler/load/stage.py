@@ -10,11 +10,13 @@ from reconciler.errors import InvalidInput, Problem, Severity
 from reconciler.load.compose import compose, entry_at
 from reconciler.load.datasets import DatasetReader
 from reconciler.load.documents import (
+    OTHER_ENDING,
     PROJECT_FILE,
     Draft,
     base_problems,
     draft,
     no_project,
+    other_ending,
     repeated_names,
     second_project,
 )
@@ -97,6 +99,8 @@ class _Stage:
 
     def _project_drafts(self) -> list[Draft]:
         path = self.root / PROJECT_FILE
+        if (self.root / OTHER_ENDING).exists():
+            self.problems.append(other_ending())
         if not path.exists() and not path.is_symlink():
             return []
         before = len(self.problems)

@@ -349,7 +349,8 @@ def _foreign(job: Job) -> Decision:
     return _held(
         Reason.FOREIGN_JOB,
         f"{job.id} is the same training and belongs to {owner}",
-        "use that project's model, or change a field if a second model is wanted",
+        f"if this is that project under a new name, write metadata.name: {owner} in "
+        "reconciler.yaml; else use its model, or change a field if a second one is wanted",
         job=job,
     )
 

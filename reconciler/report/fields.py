@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from reconciler.cost import Estimate
 from reconciler.diff import Difference, FieldChange
+from reconciler.ownership import read_mark
 from reconciler.plan import Create
-from reconciler.report.words import FORCES, arithmetic, data, epochs, plain, price, sides
-from reconciler.state import Training
+from reconciler.report.words import FORCES, arithmetic, data, epochs, number, plain, price, sides
+from reconciler.state import Job, Training
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,24 @@ def training_rows(training: Training, expected: Estimate | None = None) -> list[
         *([Row("suffix", plain(training.suffix), path="suffix")] if training.suffix else []),
         *([Row("seed", str(training.seed), path="seed")] if training.seed is not None else []),
     ]
+
+
+def job_rows(job: Job) -> list[Row]:
+    """Where a model came from: commit, attempt, times (UTC), and what was billed."""
+    mark = read_mark(job)
+    told = {
+        "status": job.status,
+        "commit": mark.commit if mark else "",
+        "attempt": str(mark.attempt) if mark else "",
+        "created": _time(job.created_at),
+        "ended": _time(job.finished_at) if job.finished_at else "",
+        "billed": f"{number(job.trained_tokens)} tokens" if job.trained_tokens else "",
+    }
+    return [Row(label, plain(value)) for label, value in told.items() if value]
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def create_rows(create: Create) -> list[Row]:

@@ -15,7 +15,7 @@ from itertools import chain
 
 from reconciler.errors import Problem, Severity
 from reconciler.plan import Create, Orphan, Plan, Resource, Upload
-from reconciler.report.fields import Row, create_rows, training_rows
+from reconciler.report.fields import Row, create_rows, job_rows, training_rows
 from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
 from reconciler.report.words import (
     counted,
@@ -27,7 +27,7 @@ from reconciler.report.words import (
     unpriced,
     why,
 )
-from reconciler.state import Training
+from reconciler.state import Job, Training
 
 __all__ = ["describe_text", "plan_text", "problems_text", "status_text", "summary_line"]
 
@@ -63,8 +63,10 @@ def status_text(plan: Plan) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def describe_text(resource: Resource, training: Training | None = None) -> str:
-    """All about one resource; with its training, the fields that it is trained by too."""
+def describe_text(
+    resource: Resource, training: Training | None = None, job: Job | None = None
+) -> str:
+    """All about one resource; with its training the fields too, with its job where it came from."""
     condition = resource.condition
     told = {
         "sync": condition.sync,
@@ -79,8 +81,12 @@ def describe_text(resource: Resource, training: Training | None = None) -> str:
     }
     rows = [Row(label, plain(value)) for label, value in told.items() if value]
     rows[:0] = [Row("name", resource.name)]
+    rows += job_rows(job) if job else []
     fields = training_rows(training) if training else [Row("base", plain(resource.model))]
-    return "\n".join([*_aligned(rows), "", "trained by", *_indented(_aligned(fields))]) + "\n"
+    if training:
+        digests = zip(("training", "validation"), training.datasets, strict=False)
+        fields += [Row(f"{role} sha256", facts.sha256) for role, facts in digests]
+    return "\n".join([*_aligned(rows), "", "declared", *_indented(_aligned(fields))]) + "\n"
 
 
 def problems_text(problems: Iterable[Problem]) -> str:

@@ -42,7 +42,8 @@ def test_an_unclean_checkout_spends_nothing_unattended(remote: Project, relay: R
     assert "UncleanCheckout" in ran.out
     assert relay.creates == []
     assert remote.run(*spend, "--allow-dirty").code == 0
-    assert len(relay.creates) == 1
+    (create,) = relay.creates
+    assert create.json["metadata"]["reconciler.commit"].endswith("-dirty")
 
 
 def test_a_job_carries_the_commit_it_was_made_from(remote: Project, relay: Relay) -> None:
@@ -134,3 +135,10 @@ def test_looking_is_not_judged_as_spending(remote: Project, relay: Relay) -> Non
         assert ran.code == 0, (command, ran.all)
         assert "NoBudget" not in ran.all
     assert relay.creates == []
+
+
+def test_a_project_file_that_nothing_would_read_is_a_problem(remote: Project) -> None:
+    remote.write("reconciler.yml", PROJECT)
+    ran = remote.run("plan")
+    assert ran.code == 1
+    assert "Rename it to reconciler.yaml" in ran.err

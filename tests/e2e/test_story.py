@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.e2e.conftest import Project
+from tests.e2e.relay import Relay
 
 FAST = ("--sandbox", "--speed", "200")
 APPLY = ("apply", *FAST, "--auto-approve", "--wait")
@@ -82,6 +83,8 @@ def test_the_commands_about_one_spec(project: Project) -> None:
     described = project.run("describe", "one", *FAST)
     assert "gpt-4o-mini-2024-07-18" in described.out
     assert "data/one.jsonl" in described.out
+    for trace in (r"commit +[0-9a-f]{40}", r"training sha256 +[0-9a-f]{64}", r"billed +\d+ tokens"):
+        assert re.search(trace, described.out), described.out
     events = project.run("events", "one", *FAST)
     assert "The job has successfully completed" in events.out
     model = project.run("output", "one", *FAST).out.strip()
@@ -149,3 +152,35 @@ def _until(is_so: object, seconds: float = 60) -> None:
     while not is_so():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.3)
+
+
+def test_who_waits_for_a_model_that_is_not_there_is_told(project: Project) -> None:
+    assert project.run("wait", "one", *FAST).code == 1
+    json_only = project.run(*APPLY, "-o", "json")
+    assert json_only.code == 0, json_only.all
+    assert json.loads(json_only.out)["kind"] == "status"
+
+
+def test_a_watch_with_wrong_settings_ends_and_says_why(project: Project) -> None:
+    ran = project.run("--watch", "--max-cost", "1")
+    assert ran.code == 1
+    assert "OPENAI_API_KEY is not set" in ran.err
+
+
+def test_a_watch_says_what_is_held_and_why_and_goes_on_after_a_commit(
+    remote: Project, relay: Relay
+) -> None:
+    remote.spec(epochs=9)
+    watcher = remote.start("--watch", "--max-cost", "1", "--interval", "600")
+    try:
+        _until(lambda: len(relay.sent) >= 4)
+        time.sleep(1)
+        assert relay.creates == []
+        remote.commit()
+        _until(lambda: len(relay.creates) == 1)
+    finally:
+        watcher.send_signal(signal.SIGINT)
+        _, err = watcher.communicate(timeout=30)
+    assert watcher.returncode == 130, err
+    assert "held (UncleanCheckout)" in err
+    assert "commit them, or give --allow-dirty" in err

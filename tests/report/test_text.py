@@ -83,9 +83,10 @@ Nothing to train: 1 under way, 1 failed, 1 model ready.
 
 def test_a_resource_is_described_with_all_that_made_it() -> None:
     training = make_training(validation=make_facts("validation"), suffix="tone", seed=42)
-    (resource,) = plan_for(training, make_observed(make_job(training))).resources
+    job = replace(make_job(training), finished_at=1_800_000_000, trained_tokens=100_000)
+    (resource,) = plan_for(training, make_observed(job)).resources
     assert (
-        describe_text(resource, training)
+        describe_text(resource, training, job)
         == f"""\
 name     triage
 sync     InSync
@@ -96,22 +97,30 @@ model    ft:gpt-4o-mini-2024-07-18:acme::1
 job      ftjob-1
 run key  {training.key}
 used by  triage
+status   succeeded
+commit   {CLEAN.commit}
+attempt  1
+created  2026-11-22 09:13:21Z
+ended    2027-01-15 08:00:00Z
+billed   100,000 tokens
 
-trained by
-    model       gpt-4o-mini-2024-07-18
-    method      supervised
-    training    data/training.jsonl (40 examples, 100,000 tokens)
-    validation  data/validation.jsonl (40 examples, 100,000 tokens)
-    n_epochs    1
-    suffix      tone
-    seed        42
+declared
+    model              gpt-4o-mini-2024-07-18
+    method             supervised
+    training           data/training.jsonl (40 examples, 100,000 tokens)
+    validation         data/validation.jsonl (40 examples, 100,000 tokens)
+    n_epochs           1
+    suffix             tone
+    seed               42
+    training sha256    {training.training.sha256}
+    validation sha256  {make_facts("validation").sha256}
 """
     )
 
 
 def test_a_resource_is_described_without_its_training_too() -> None:
     (resource,) = plan_for(TRAINING).resources
-    assert describe_text(resource).endswith("trained by\n    base  gpt-4o-mini-2024-07-18\n")
+    assert describe_text(resource).endswith("declared\n    base  gpt-4o-mini-2024-07-18\n")
 
 
 # ---- the sentence --------------------------------------------------------------------------------
