@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,8 +43,9 @@ def _given_flaw(root: Path, path: Path) -> Flaw | None:
     try:
         resolved = path.resolve(strict=True)
     except OSError as error:
-        return unreachable(path, error)
-    except RuntimeError:  # how Python 3.11 and 3.12 say that links lead in a circle
+        is_circle = error.errno == errno.ELOOP  # how Python 3.13 says that links lead in a circle
+        return absent(path) if is_circle else unreachable(path, error)
+    except RuntimeError:  # how Python 3.11 and 3.12 say it
         return absent(path)
     if resolved.is_relative_to(root):
         return None

@@ -196,12 +196,12 @@ def test_a_file_that_grows_while_it_is_read_is_a_problem(tmp_path: Path) -> None
 
     writer = Thread(target=append)
     writer.start()
-    try:
-        reading = read_dataset(path, "train.jsonl", "supervised", None)
+    try:  # a busy machine may not let the writer write during the first one
+        readings = [read_dataset(path, "train.jsonl", "supervised", None) for _ in range(5)]
     finally:
         done.set()
         writer.join()
-    assert rules(reading) == {"DS120": 1}
+    assert {"DS120": 1} in [rules(reading) for reading in readings]
     assert not read_dataset(path, "train.jsonl", "supervised", None).problems
 
 

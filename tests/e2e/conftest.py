@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,6 +75,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=take_interrupts,  # one call, no lock, before the exec
         )
 
     def write(self, path: str, text: str) -> None:
@@ -91,6 +93,11 @@ class Project:
         git(self.root, "add", "-A")
         git(self.root, "commit", "-q", "-m", "a change")
         return git(self.root, "rev-parse", "HEAD")
+
+
+def take_interrupts() -> None:
+    """In the child: a shell that started these tests in the background made them ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def lines_of(examples: int, word: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.e2e.conftest import COMMAND, Project
+from tests.e2e.conftest import COMMAND, Project, take_interrupts
 
 ASK = ("--sandbox", "--speed", "100", "--wait")
 
@@ -60,6 +60,7 @@ def on_terminal(project: Project, *arguments: str) -> Iterator[Terminal]:
         stdin=its,
         stdout=its,
         stderr=its,
+        preexec_fn=take_interrupts,  # one call, no lock, before the exec
     )
     os.close(its)
     try:
