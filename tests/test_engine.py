@@ -21,7 +21,7 @@ from reconciler.plan import Plan
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection, JobRequest
 from reconciler.sandbox import embedded
-from reconciler.state import Endpoint, Health, Revision
+from reconciler.state import ClosingKind, Endpoint, Health, Revision
 from tests.e2e.conftest import SPEC, lines_of
 from tests.e2e.relay import Forward, Relay, Reply, Sent, is_create, relay_to
 
@@ -236,3 +236,23 @@ def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
     billed = {job.metadata["reconciler.key"]: job.trained_tokens for job in jobs if job}
     assert len(billed) == 3
     assert billed == expected
+
+
+def test_a_runner_that_slept_between_claim_and_send_sends_nothing(scene: Scene) -> None:
+    ledger = DirLedger(scene.request.root / "ledger")
+    times = iter([1_000, 1_901, 1_901])
+    effects = Effects(
+        root=scene.request.root,
+        writer=scene.provider,
+        ledger=ledger,
+        now=lambda: next(times),
+        nonce=lambda: "n",
+        revision=Revision,
+        progress=lambda _upload, _count: None,
+    )
+    outcomes = list(apply(look(scene.request, scene.world).plan, effects))
+    assert outcomes[-1].result is Result.FAILED
+    assert scene.relay.creates == []
+    (right,) = ledger.rights("sandbox:test")
+    assert right.closing
+    assert right.closing.kind is ClosingKind.NOT_SENT

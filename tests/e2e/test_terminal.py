@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.e2e.conftest import COMMAND, Project, take_interrupts
+from tests.e2e.relay import Relay
 
 ASK = ("--sandbox", "--speed", "100", "--wait")
 
@@ -98,3 +99,12 @@ def test_an_interrupt_at_the_question_is_130(project: Project) -> None:
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == 130, terminal.shown
     assert "Traceback" not in terminal.shown
+
+
+def test_a_terminal_where_nobody_is_asked_still_needs_a_budget(
+    remote: Project, relay: Relay
+) -> None:
+    with on_terminal(remote, "apply", "--auto-approve") as terminal:
+        assert terminal.end() == 3, terminal.shown
+    assert "NoBudget" in terminal.shown
+    assert relay.creates == []
