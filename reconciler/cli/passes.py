@@ -114,11 +114,11 @@ def apply(
     output: Output = Format.TEXT,
 ) -> int:
     """Plan, ask (unless --auto-approve), apply."""
-    scope = Scope(specs, label, target, sandbox, speed)
-    has_asker = terminal.has_terminal() and not auto_approve
-    request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty, is_attended=has_asker)
-    wanted = Manner(auto_approve, is_waiting=wait, is_detailed=detailed_exitcode, output=output)
-    return change(scope, request, wanted)
+    return run(
+        *(specs, label, target, sandbox, speed, auto_approve, max_cost, allow_dirty, wait),
+        detailed_exitcode=detailed_exitcode,
+        output=output,
+    )
 
 
 def validate(
