@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test check fix golden bench lock schemas clean
+.PHONY: demo test check fix golden bench big lock schemas clean
 
 demo: .venv/demo.stamp
 	$(BIN)/reconcile demo
@@ -33,6 +33,10 @@ golden: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/datasets.py 1000ex 100MB 512MB
+
+big: .venv/dev.stamp
+	$(BIN)/python benchmarks/large_file.py
 
 lock: .venv/dev.stamp
 	$(BIN)/uv pip compile pyproject.toml --extra action --universal --generate-hashes --no-emit-index-url \

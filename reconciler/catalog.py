@@ -27,6 +27,7 @@ class BaseModel:
         methods: training methods that it takes.
         encoding: tiktoken's name of its vocabulary.
         example_tokens: longest training example, in tokens; the service cuts the rest silently.
+        images: whether it can be trained on images; None if that isn't known.
         training: US dollars a million trained tokens; None where no such price is published.
         input, cached_input, output: US dollars a million tokens of the fine-tuned model; None where
             no price is published.
@@ -41,6 +42,7 @@ class BaseModel:
     example_tokens: int
     source: str
     as_of: date
+    images: bool | None = None
     training: float | None = None
     input: float | None = None
     cached_input: float | None = None

@@ -75,6 +75,12 @@ def default_epochs(examples: int) -> int:
     return DEFAULT_EPOCHS
 
 
+def epoch_range(examples: int) -> tuple[int, int]:
+    """The least and the most epochs that "auto" may come to: at least 1, and at most the default of
+    a set of this size or, where that is less, the 3 that the notebook aims at."""
+    return 1, max(DEFAULT_EPOCHS, default_epochs(examples))
+
+
 def total_usd(estimates: list[Estimate]) -> float:
     """The sum of all that have a price."""
     return round(sum(e.usd for e in estimates if e.usd is not None), USD_DIGITS)

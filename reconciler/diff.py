@@ -21,11 +21,15 @@ NOT_RECORDED = "(not recorded)"
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field whose value differs from that of the earlier training; each forces a new one."""
+    """One field whose value differs from that of the earlier training; each forces a new one.
+
+    ``note`` says for people what became of a dataset's examples; empty where nobody looked.
+    """
 
     field: str
     before: str
     after: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Difference:
     Attributes:
         name: the spec's name.
         earlier_job: id of the job that was made for it before.
+        earlier_commit: the commit it was made from; empty if it was made outside Git.
         earlier_model: the base it was trained on.
         earlier_tokens: billable tokens it was expected to take; 0 if unknown.
         earlier_alive: whether that job still runs (it is left to end, and is billed).
@@ -43,6 +48,7 @@ class Difference:
 
     name: str
     earlier_job: str
+    earlier_commit: str
     earlier_model: str
     earlier_tokens: int
     earlier_alive: bool
@@ -87,6 +93,7 @@ def _difference(training: Training, latest: Mapping[str, tuple[Job, Mark]]) -> D
     return Difference(
         name=mark.name,
         earlier_job=job.id,
+        earlier_commit=mark.commit,
         earlier_model=job.model,
         earlier_tokens=mark.tokens,
         earlier_alive=not job.status.is_terminal,

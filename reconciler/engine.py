@@ -14,10 +14,12 @@ from pathlib import Path
 
 from reconciler.apply import Effects, Outcome, Progress, apply
 from reconciler.catalog import load_catalog
+from reconciler.dataset.cache import FactsCache
 from reconciler.diff import diff
 from reconciler.errors import UsageError
 from reconciler.ledger import Ledger
-from reconciler.load import load
+from reconciler.load import Examined, load
+from reconciler.load.changes import with_data_changes
 from reconciler.observe import observe, prove_absence
 from reconciler.ownership import is_same_file, read_mark
 from reconciler.plan import Limits, Plan, Reason, Resource, Tariff, make_plan
@@ -79,6 +81,8 @@ class World:
         nonce: a fresh unguessable text.
         sleep: waits that many seconds.
         progress: told the bytes of an upload as they leave.
+        examined: told how far datasets were examined.
+        cache: where facts of datasets are kept between runs; None for nowhere.
     """
 
     connect: Callable[[Project], AbstractContextManager[Connection]]
@@ -87,6 +91,8 @@ class World:
     nonce: Callable[[], str]
     sleep: Callable[[float], None]
     progress: Progress
+    examined: Examined = lambda _path, _size, _count: None
+    cache: FactsCache | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,13 @@ def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> P
         InvalidInput: specs or datasets have problems; nothing was sent.
         ReconcileError: any other reason to stop, in words; nothing more was sent.
     """
-    loaded = load(request.root, request.folders, count_tokens=True)
+    loaded = load(
+        request.root,
+        request.folders,
+        count_tokens=True,
+        cache=world.cache,
+        progress=world.examined,
+    )
     desired = resolve(loaded, targets=request.targets, labels=request.labels)
     with world.connect(loaded.project) as connection:
         ledger = world.ledger(loaded)
@@ -119,6 +131,7 @@ def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> P
         plan = review(plan, _rules(observed, loaded.project, request))
         if request.folders:  # a part of the specs can't tell what none of them needs
             plan = replace(plan, orphans=())
+        plan = with_data_changes(plan, request.root)
         if not plan.writes:
             return Pass(loaded, desired, plan)
         if not approve(plan):

@@ -6,6 +6,7 @@
     ├── SettingsError               key, endpoint, Project: fix the settings
     ├── UnreadyModel                a model or job was asked for that isn't there yet: see status
     ├── LedgerError                 the ledger can't be read or written: fix the disk
+    ├── WorkerLost                  a process that checked data was ended: give it more memory
     ├── DatasetChanged              a file changed between check and upload: run again
     └── ProviderError               the endpoint
         ├── ScanIncomplete          a list may not be whole: nothing is created; run again
@@ -38,9 +39,9 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in a file of the user's.
+    """One thing that is wrong in a file of the user's. Sorted by place, what stands for more last.
 
     Attributes:
         file: path relative to the project root, POSIX style.
@@ -52,6 +53,7 @@ class Problem:
         expected: what should be there.
         remedy: what to do, as a sentence.
         severity: ERROR unless said otherwise.
+        more: how many problems that are not listed it stands for; 0 for one of its own.
     """
 
     file: str
@@ -63,6 +65,15 @@ class Problem:
     expected: str
     remedy: str
     severity: Severity = Severity.ERROR
+    more: int = 0
+
+    def __lt__(self, other: Problem) -> bool:
+        return self._rank() < other._rank()
+
+    def _rank(self) -> tuple[str | int, ...]:
+        place = (self.line, self.column, self.rule, self.field)
+        words = (self.found, self.expected, self.remedy, self.severity)
+        return (self.file, self.more > 0, *place, *words)
 
     @property
     def place(self) -> str:
@@ -107,6 +118,16 @@ class LedgerError(ReconcileError):
 
 class DatasetChanged(ReconcileError):
     """A dataset file is not the one that was checked: what is sent must be what was checked."""
+
+
+class WorkerLost(ReconcileError):
+    """A process that examined a part of a dataset ended by itself, mostly for want of memory."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a process that checked the data ended by itself; run again with more memory: "
+            "together they need about 300 MB"
+        )
 
 
 class ProviderError(ReconcileError):

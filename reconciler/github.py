@@ -7,10 +7,12 @@ GitHub reads workflow commands on stdout, Markdown from the file of GITHUB_STEP_
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.engine import Pass
+from reconciler.errors import Problem
 
 APPLYING_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})
 """Events that may speak of an accepted commit. All others, pull requests above all, plan."""
@@ -35,6 +37,25 @@ def _default_branch(payload: str | None) -> str:
         return str(event["repository"]["default_branch"])
     except (OSError, ValueError, LookupError, TypeError):
         return ""
+
+
+def in_repository(
+    problems: Iterable[Problem], folder: Path, environment: Mapping[str, str]
+) -> tuple[Problem, ...]:
+    """Problems whose files are named from a folder, named from the repository: GitHub wants that.
+
+    Outside a workflow, and for a file outside the repository, names stay as they are.
+    """
+    workspace = environment.get("GITHUB_WORKSPACE")
+    if not workspace:
+        return tuple(problems)
+    top = Path(workspace).resolve()
+    return tuple(replace(problem, file=_below(top, folder / problem.file)) for problem in problems)
+
+
+def _below(top: Path, path: Path) -> str:
+    resolved = path.parent.resolve() / path.name
+    return resolved.relative_to(top).as_posix() if top in resolved.parents else str(resolved)
 
 
 def add_summary(environment: Mapping[str, str], markdown: str) -> None:

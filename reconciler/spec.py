@@ -108,11 +108,26 @@ class Hyperparameters(Document):
         return self.model_dump(exclude_none=True)
 
 
+class Lint(Document):
+    """How findings in the data are taken."""
+
+    level: Literal["error", "warning"] = Field(
+        "error", description='what stops a pass: errors alone, or "warning"s too'
+    )
+    accept: list[Annotated[str, Field(pattern=r"^DS[0-9]{3}$")]] = Field(
+        default_factory=list, description="ids of rules whose findings are accepted, not told"
+    )
+
+
 class Dataset(Document):
     """Paths of the JSONL files, relative to the spec file and inside the project."""
 
     training: Text = Field(description="the training file")
     validation: Text | None = Field(None, description="held-out examples, never trained on")
+    # Written out in full: the schema of a dataset is put, as a whole, beside its shorthand.
+    lint: Annotated[Lint, WithJsonSchema(Lint.model_json_schema())] = Field(
+        default_factory=Lint, description="which findings stop a pass"
+    )
 
 
 def _dataset_shorthand(value: object) -> object:

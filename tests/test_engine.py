@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.apply import Effects, Outcome, Result, apply
 from reconciler.cli.options import Scope
+from reconciler.cli.terminal import Screen
 from reconciler.cli.world import open_world
 from reconciler.engine import Pass, Request, World, look, reconcile, settle, wait
 from reconciler.errors import ScanIncomplete, UsageError
@@ -225,7 +226,7 @@ def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
     shutil.copytree(CHECKOUT / "specs", tmp_path / "specs")
     with (
         chdir(tmp_path),
-        open_world(Scope(sandbox=True, speed=400.0), lambda _u, _n: None) as world,
+        open_world(Scope(sandbox=True, speed=400.0), Screen(has_bars=False)) as world,
     ):
         request = Scope(sandbox=True).request()
         planned = reconcile(request, world, approve=yes, tell=quiet).plan

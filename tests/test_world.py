@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.options import Scope
+from reconciler.cli.terminal import Screen
 from reconciler.cli.world import OPENAI, open_world, private_folder, resolve_endpoint
 from reconciler.errors import SettingsError
 from reconciler.spec import API_VERSION, LedgerSettings, Metadata, Project, ProjectSpec, ProviderPin
@@ -54,7 +55,7 @@ def test_a_pin_that_changes_while_watching_changes_the_endpoint(
 ) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-any")
-    with open_world(Scope(), lambda _upload, _count: None) as world:
+    with open_world(Scope(), Screen(has_bars=False)) as world:
         pins = [None, ProviderPin(base_url=ELSEWHERE), ProviderPin(organization="org-a"), None]
         seen = []
         for pin in pins:
@@ -66,7 +67,7 @@ def test_a_pin_that_changes_while_watching_changes_the_endpoint(
 @pytest.mark.parametrize("path", [".", "ledger", ".reconciler/ledger", "a/b"])
 def test_any_folder_can_hold_the_ledger(tmp_path: Path, path: str) -> None:
     loaded = Loaded(str(tmp_path), "shop", project(ledger=path), (), Revision())
-    with open_world(Scope(), lambda _upload, _count: None) as world:
+    with open_world(Scope(), Screen(has_bars=False)) as world:
         assert world.ledger(loaded).rights("x") == ()
 
 

@@ -1,6 +1,7 @@
 """The command line: commands, options, exit codes. Each command is one call into the engine.
 
-    passes    reconcile (run), plan, apply, validate
+    passes    reconcile (run), plan, apply
+    data      validate, data stats, data diff
     models    status, describe, events, wait, output, chat
     repairs   settle, retry
     tools     schema, sandbox, demo, ci
@@ -16,7 +17,7 @@ import sys
 
 import typer
 
-from reconciler.cli import models, passes, repairs, tools
+from reconciler.cli import data, models, passes, repairs, tools
 from reconciler.cli.exits import Exit
 
 __all__ = ["main"]
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (passes, models, repairs, tools):
+for module in (passes, data, models, repairs, tools):
     module.add_to(app)
 
 _NOT_FOR_THE_PASS = ("-h", "--help", "--version")

@@ -71,7 +71,7 @@ def _ask_all(scope: Scope) -> bool:
     from reconciler.cli.world import open_world
     from reconciler.engine import look
 
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world:
+    with terminal.screen() as screen, open_world(scope, screen) as world:
         seen = look(scope.request(), world)
         with world.connect(seen.loaded.project) as connection:
             return all([_ask(seen, name, connection.reader) for name in _names(seen)])

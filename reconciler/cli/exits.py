@@ -50,7 +50,7 @@ def worse(first: Exit, second: Exit) -> Exit:
 def explain(error: ReconcileError) -> Exit:
     """Print an error of ours for people on stderr; its code."""
     from reconciler.errors import InvalidInput, UsageError, redact
-    from reconciler.report.text import problems_text
+    from reconciler.report.problems import problems_text
 
     if isinstance(error, InvalidInput):
         typer.echo(problems_text(error.problems), err=True)

@@ -177,7 +177,7 @@ def _looking(scope: Scope) -> Iterator[tuple[World, Pass]]:
     from reconciler.cli.world import open_world
     from reconciler.engine import look
 
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world:
+    with terminal.screen() as screen, open_world(scope, screen) as world:
         yield world, look(scope.request(is_attended=True), world)
 
 

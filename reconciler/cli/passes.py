@@ -1,9 +1,8 @@
-"""Commands that are a pass: run (the default), plan, apply, validate."""
+"""Commands that are a pass: run (the default), plan, apply."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.engine import Pass, Request, Tell, World
-    from reconciler.errors import Problem
     from reconciler.plan import Plan
 
 Wait = Annotated[bool, typer.Option("--wait", help="Follow the trainings until they end.")]
@@ -50,7 +48,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("run")(run)
     app.command("plan")(plan)
     app.command("apply")(apply)
-    app.command("validate")(validate)
 
 
 def run(
@@ -93,7 +90,7 @@ def plan(
     from reconciler.engine import look
 
     scope = Scope(specs, label, target, sandbox, speed)
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world:
+    with terminal.screen() as screen, open_world(scope, screen) as world:
         seen = look(scope.request(max_usd=max_cost, is_attended=True), world)
     _warn(seen)
     show_plan(seen, output)
@@ -121,47 +118,6 @@ def apply(
     )
 
 
-def validate(
-    specs: Annotated[
-        list[Path] | None, typer.Argument(help="Spec files or folders. [default: specs]")
-    ] = None,
-    output: Output = Format.TEXT,
-) -> int:
-    """Check specs and datasets; nothing leaves the machine, no key is needed."""
-    from reconciler.errors import InvalidInput
-    from reconciler.load import load
-
-    folders = [path.absolute() for path in specs] if specs else None
-    try:
-        loaded = load(Scope().root, folders, count_tokens=False)
-    except InvalidInput as error:
-        _show_problems(error.problems, output)
-        return Exit.ERROR
-    examples = sum(spec.training.examples for spec in loaded.specs)
-    _show_problems(loaded.warnings, output)
-    if output is not Format.JSON:
-        count = len(loaded.specs)
-        valid = "1 spec is valid" if count == 1 else f"{count} specs are valid"
-        terminal.result(f"{valid}; {examples:,} training examples")
-    return Exit.DONE
-
-
-def _show_problems(problems: tuple[Problem, ...], output: Format) -> None:
-    from reconciler.report.json import problems_json
-    from reconciler.report.markdown import problems_markdown
-    from reconciler.report.text import problems_text
-
-    match output:
-        case Format.JSON:
-            terminal.result(problems_json(problems))
-        case Format.MARKDOWN if problems:
-            terminal.result(problems_markdown(problems))
-        case Format.TEXT if problems:
-            terminal.result(problems_text(problems))
-        case _:
-            pass  # nothing to tell
-
-
 # ---- shared by every command that changes something ----------------------------------------------
 
 
@@ -180,7 +136,7 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
     from reconciler.cli.world import open_world
     from reconciler.engine import reconcile
 
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world:
+    with terminal.screen() as screen, open_world(scope, screen) as world:
         seen = reconcile(request, world, approve=_approve(manner), tell=screen.told)
     _warn(seen)
     is_waiting = manner.is_waiting and seen.is_approved
@@ -205,7 +161,7 @@ def follow(scope: Scope, request: Request, manner: Manner, deadline: float | Non
 
     pause = SANDBOX_PAUSE if scope.sandbox else REMOTE_PAUSE
     request = replace(request, retry=frozenset())
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world:
+    with terminal.screen() as screen, open_world(scope, screen) as world:
         seen, ended = wait(request, world, screen.trained, pause=pause, deadline=deadline)
     show_status(seen, manner.output)
     if seen.plan.waits:
@@ -265,7 +221,7 @@ def _approve(manner: Manner) -> Callable[[Plan], bool]:
 
 
 def _warn(seen: Pass) -> None:
-    from reconciler.report.text import problems_text
+    from reconciler.report.problems import problems_text
 
     if seen.loaded.warnings:
         terminal.tell(problems_text(seen.loaded.warnings))
@@ -285,7 +241,7 @@ def _watch(scope: Scope, request: Request, interval: float) -> int:
 
     terminal.tell(f"watching {scope.root}: a pass on each change, and every {interval:g} s")
     shown = _LastShown()
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world, Stop() as stop:
+    with terminal.screen() as screen, open_world(scope, screen) as world, Stop() as stop:
         watch(
             scope.root,
             lambda: _one_pass(request, world, screen.told, shown),

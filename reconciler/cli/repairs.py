@@ -47,7 +47,7 @@ def settle(
         message = "give either --adopt JOB or --abandon"
         raise UsageError(message)
     scope = Scope(specs, targets=[name], sandbox=sandbox, speed=speed)
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world:
+    with terminal.screen() as screen, open_world(scope, screen) as world:
         request = scope.request(is_attended=True)
         terminal.result(settle_attempt(request, world, name, adopt))
     return Exit.DONE

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 MARKER_COLOURS = {"+": "green", "-": "yellow", "!": "red", "^": "cyan", "=": None}
 LARGE_UPLOAD = 1_000_000
 """Bytes from which an upload has a bar of its own."""
+LARGE_DATASET = 20_000_000
+"""Bytes from which the check of a dataset has a bar: below it takes about a second."""
+LARGE_QUIETLY = 100_000_000
+"""Bytes from which such work is told where there is no terminal."""
 SPARSE_STEP = 0.25
-"""Off a terminal a job is told each time it has done this much more of its steps."""
+"""Off a terminal long work is told each time this much more of it is done."""
 
 
 def has_terminal() -> bool:
@@ -83,13 +87,18 @@ class Screen:
         self._tasks: dict[str, TaskID] = {}
         self._told: dict[str, str] = {}
         self._trained: dict[str, tuple[int, int, str]] = {}
+        self._done: dict[str, int] = {}
 
     def sent(self, upload: Upload, count: int) -> None:
         """Some bytes of an upload have left."""
-        if self._has_bars and upload.bytes >= LARGE_UPLOAD:
+        if upload.bytes >= LARGE_UPLOAD:
             names = ", ".join(upload.used_by)
-            task = self._task(upload.file_name, f"upload {names}", upload.bytes)
-            self._drawn().advance(task, count)
+            self._advanced(upload.file_name, f"upload {names}", upload.bytes, count)
+
+    def examined(self, path: str, size: int, count: int) -> None:
+        """Some bytes of a dataset were checked."""
+        if size >= LARGE_DATASET:
+            self._advanced(path, f"check {path}", size, count)
 
     def told(self, outcome: Outcome) -> None:
         """One line an outcome, as it happens."""
@@ -115,6 +124,17 @@ class Screen:
         """Stop drawing; what was drawn stays."""
         if self._bars:
             self._bars.stop()
+
+    def _advanced(self, key: str, name: str, size: int, count: int) -> None:
+        """A part of something large is done: its bar moves, or each quarter is told."""
+        if self._has_bars:
+            self._drawn().advance(self._task(key, name, size), count)
+            return
+        before = self._done.get(key, 0)
+        self._done[key] = before + count
+        quarter = int(self._done[key] / size / SPARSE_STEP)
+        if size >= LARGE_QUIETLY and quarter > int(before / size / SPARSE_STEP):
+            self._line(f"{name}: {min(quarter * SPARSE_STEP, 1):.0%}")
 
     def _steps(self, job: Job, events: tuple[Event, ...]) -> tuple[int, int, str]:
         measured = [event.data for event in events if event.type == "metrics"]

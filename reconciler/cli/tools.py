@@ -142,17 +142,20 @@ def _say_how(base_url: str) -> None:
 def _ci_pass(scope: Scope, request: Request, is_apply: bool) -> Pass:
     from reconciler.cli.world import open_world
     from reconciler.engine import look, reconcile
-    from reconciler.report.annotations import plan_annotations
+    from reconciler.github import in_repository
+    from reconciler.report.annotations import plan_annotations, problem_annotations
     from reconciler.report.text import plan_text
 
-    with terminal.screen() as screen, open_world(scope, screen.sent) as world:
+    with terminal.screen() as screen, open_world(scope, screen) as world:
         if is_apply:
             seen = reconcile(request, world, approve=lambda _plan: True, tell=screen.told)
         else:
             seen = look(request, world)
     terminal.result(plan_text(seen.plan))
-    if notes := plan_annotations(seen.plan):
-        terminal.result(notes)
+    warnings = in_repository(seen.loaded.warnings, scope.root, os.environ)
+    for notes in (problem_annotations(warnings), plan_annotations(seen.plan)):
+        if notes:
+            terminal.result(notes)
     return seen
 
 
@@ -165,10 +168,12 @@ def _report(seen: Pass) -> str:
 
 def _report_error(error: ReconcileError) -> str:
     from reconciler.errors import InvalidInput
+    from reconciler.github import in_repository
     from reconciler.report.annotations import problem_annotations
     from reconciler.report.markdown import error_markdown, problems_markdown
 
     if isinstance(error, InvalidInput):
-        terminal.result(problem_annotations(error.problems))
+        placed = in_repository(error.problems, Scope().root, os.environ)
+        terminal.result(problem_annotations(placed))
         return problems_markdown(error.problems)
     return error_markdown(str(error))

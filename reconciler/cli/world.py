@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.dataset.cache import open_cache
 from reconciler.engine import World
 from reconciler.errors import SettingsError
 from reconciler.ledger import DirLedger
@@ -22,8 +23,8 @@ from reconciler.state import Endpoint, Loaded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.apply import Progress
     from reconciler.cli.options import Scope
+    from reconciler.cli.terminal import Screen
 
 OPENAI = "https://api.openai.com/v1"
 PRIVATE = ".reconciler"
@@ -31,7 +32,7 @@ PRIVATE = ".reconciler"
 
 
 @contextmanager
-def open_world(scope: Scope, progress: Progress) -> Iterator[World]:
+def open_world(scope: Scope, screen: Screen) -> Iterator[World]:
     """The World of a command; its connection is opened at first use, and closed here."""
     with _Connector(scope) as connector:
         yield World(
@@ -40,7 +41,9 @@ def open_world(scope: Scope, progress: Progress) -> Iterator[World]:
             revision=lambda: read_revision(scope.root),
             nonce=lambda: secrets.token_hex(16),
             sleep=time.sleep,
-            progress=progress,
+            progress=screen.sent,
+            examined=screen.examined,
+            cache=open_cache(os.environ),
         )
 
 

@@ -1,179 +1,204 @@
-"""Training data from disk: one pass over a file gives its facts and its problems.
+"""Training data from disk: one pass over a file gives its facts and all that is wrong with it.
 
-The file is read once, line by line: hashed, counted and checked in memory that doesn't grow with
-it. What is wrong with a line is for ``checks.py`` to say.
+    bytes -> blocks of whole lines, hashed -> Reports, by several processes if it is big -> Reading
+
+Memory doesn't grow with the file. What is wrong with a line is for ``checks/`` to say.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from reconciler.dataset.checks import Method, check_example, check_file, check_length, parse_line
-from reconciler.dataset.facts import DatasetFacts
+from reconciler.dataset.breaches import Breaches, FirstLines
+from reconciler.dataset.checks.examples import FORMATS, format_of
+from reconciler.dataset.checks.files import check_file, what_else
+from reconciler.dataset.checks.lines import parse_line
+from reconciler.dataset.examine import LONGEST_LINE, Block, Question, Report
+from reconciler.dataset.facts import Reading
+from reconciler.dataset.prints import Prints, repeats
 from reconciler.dataset.rules import Finding
-from reconciler.dataset.tokens import Count, counter, example_tokens
-from reconciler.errors import Problem, Severity
+from reconciler.dataset.shapes import Method
+from reconciler.dataset.tokens import stats_of
+from reconciler.dataset.workers import examined, processors
 
-LONGEST_LINE = 10_000_000
-"""Bytes from which a line is not read: far above any example that a base can hold."""
+BLOCK = 2 << 20
+"""Bytes that are examined together: enough that handing them over costs nothing."""
 
-_SKIPPED_AT_ONCE = 65_536
+WORTH_WORKERS = 8_000_000
+"""Bytes from which a file is examined by several processes, which take half a second to start."""
 
-MOST_PROBLEMS = 100
-"""Problems that a Reading keeps; the rest are counted."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A dataset file as it was read.
-
-    Attributes:
-        facts: what identity, cost and uploads need to know, of a faulty file too.
-        problems: the first 100, whole-file problems and errors before warnings, in the order of
-            their lines; then one DS100 that says how many more there are, if there are more.
-        total_problems: how many there are, kept or not.
-    """
-
-    facts: DatasetFacts
-    problems: tuple[Problem, ...]
-    total_problems: int
+Progress = Callable[[int], None]
+"""Told the bytes that were examined, as it goes on."""
 
 
 def read_dataset(
     path: Path,
-    shown_as: str,
-    method: Method,
-    encoding: str | None,
+    question: Question,
     *,
-    is_training: bool = True,
-    example_limit: int | None = None,
+    prints: Prints | None = None,
+    progress: Progress = lambda _: None,
+    workers: int | None = None,
 ) -> Reading:
     """Read and check one dataset file. Any content gives a Reading, and the same one each time.
 
     Args:
         path: the file.
-        shown_as: its name in facts and problems: relative to the project root, POSIX style.
-        method: what its lines must be examples of.
-        encoding: tiktoken's name of the base's vocabulary; None counts no tokens.
-        is_training: whether it must hold 10 examples (a validation file needn't).
-        example_limit: the longest example that the base takes, in tokens; None if not known.
+        question: what it must be.
+        prints: takes the fingerprints of its examples, for a comparison with another file.
+        progress: told the bytes that were examined.
+        workers: processes to examine it with; None for what its size and the machine suggest.
 
     Raises:
         OSError: the file can't be opened or read.
         SettingsError: no vocabulary is installed for the encoding.
+        WorkerLost: a process that examined it ended by itself.
     """
-    examiner = _Examiner(method, counter(encoding) if encoding else None, example_limit)
-    found = _Found(shown_as)
-    with path.open("rb") as stream:
+    with ExitStack() as stack:
+        stream = stack.enter_context(path.open("rb"))
         before = os.fstat(stream.fileno())
-        lines = _Lines(stream)
-        for number, raw in enumerate(lines, start=1):
-            found.add(number, examiner.examine(raw))
-    found.add(0, check_file(lines.size, examiner.examples, is_training))
-    if lines.size != before.st_size or _identity(before) != _identity_at(path):
-        found.add(0, [Finding("DS120", "another size, time or file than at the start")])
-    digest = lines.sha256.hexdigest()
-    counts = (lines.size, examiner.examples, examiner.tokens)
-    facts = DatasetFacts(shown_as, digest, *counts, encoding or "")
-    return Reading(facts, found.kept(), found.total)
+        if prints is None:
+            prints = stack.enter_context(closing(Prints()))
+        number = _suggested(before.st_size) if workers is None else workers
+        source = _Source(stream)
+        report = _examine(source, question, prints, progress, number)
+        source.finish()
+    if source.size != before.st_size or _identity(before) != _identity_at(path):
+        changed = Finding("DS120", "another size, time or file than at the start")
+        report.breaches.add(0, [changed])
+    return Reading(
+        sha256=source.sha256.hexdigest(),
+        bytes=source.size,
+        examples=report.examples,
+        encoding=question.encoding or "",
+        stats=stats_of(report.tally, question.example_limit, report.images, report.with_images),
+        breaches=dict(sorted(report.breaches.items())),
+    )
 
 
-class _Lines:
-    """The lines of a stream, None for one that is too long to hold; hashes all that it reads."""
+def method_of(path: Path) -> Method:
+    """The method that a file's first lines are examples of; supervised if they don't tell."""
+    with path.open("rb") as stream:
+        for raw in islice(iter(lambda: stream.readline(LONGEST_LINE), b""), 100):
+            example, _ = parse_line(raw)
+            if example and (found := format_of(example)) in ("supervised", "dpo"):
+                return "dpo" if found == "dpo" else "supervised"
+    return "supervised"
+
+
+# ---- bytes to blocks -------------------------------------------------------------------------
+
+
+class _Source:
+    """A stream as blocks of whole lines, hashed as it is read."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.sha256 = hashlib.sha256()
         self.size = 0
         self._stream = stream
+        self._rest = self._take()
+        self._line = 1
 
-    def __iter__(self) -> Iterator[bytes | None]:
-        while line := self._take(LONGEST_LINE):
-            if len(line) < LONGEST_LINE or line.endswith(b"\n"):
-                yield line
-            else:
-                del line  # not held while its rest is read
-                self._skip()
-                yield None
+    @property
+    def head(self) -> bytes:
+        """The first bytes, up to a block; asked for before anything else."""
+        return self._rest
 
-    def _take(self, most: int) -> bytes:
-        part = self._stream.readline(most)
+    def blocks(self) -> Iterator[Block]:
+        """Whole lines, about a megabyte each time; a line that is too long has no content."""
+        while self._rest:
+            chunk = self._take()
+            cut = len(self._rest) if not chunk else self._rest.rfind(b"\n") + 1
+            if cut:
+                yield self._cut(cut)
+            elif len(self._rest) >= LONGEST_LINE:
+                yield Block(self._line, None)
+                chunk = self._skipped(chunk)
+                self._line += 1
+            self._rest += chunk
+
+    def finish(self) -> None:
+        """Hash what was not asked for."""
+        while self._take():
+            pass
+
+    def _cut(self, at: int) -> Block:
+        block = Block(self._line, self._rest[:at])
+        self._line += self._rest.count(b"\n", 0, at)
+        self._rest = self._rest[at:]
+        return block
+
+    def _skipped(self, chunk: bytes) -> bytes:
+        """What follows the end of a line that is too long."""
+        self._rest = b""
+        while chunk and b"\n" not in chunk:
+            chunk = self._take()
+        return chunk.partition(b"\n")[2]
+
+    def _take(self) -> bytes:
+        part = self._stream.read(BLOCK)
         self.sha256.update(part)
         self.size += len(part)
         return part
 
-    def _skip(self) -> None:
-        while (part := self._take(_SKIPPED_AT_ONCE)) and not part.endswith(b"\n"):
-            pass
+
+# ---- blocks to one report --------------------------------------------------------------------
 
 
-class _Examiner:
-    """Checks and counts line after line; sums up what the facts need."""
-
-    def __init__(self, method: Method, count: Count | None, limit: int | None) -> None:
-        self.examples = 0
-        self.tokens = 0
-        self._method = method
-        self._count = count
-        self._limit = limit
-        self._has_crlf = False
-
-    def examine(self, raw: bytes | None) -> Iterator[Finding]:
-        """All findings of one line."""
-        if raw is None:
-            yield Finding("DS119", f"at least {LONGEST_LINE} bytes", "a shorter line")
-            return
-        if raw.endswith(b"\r\n") and not self._has_crlf:
-            self._has_crlf = True
-            yield Finding("DS121", "CR LF", "LF")
-        example, findings = parse_line(raw)
-        yield from findings
-        if example is not None:
-            self.examples += 1
-            yield from check_example(example, self._method)
-            yield from self._measure(example)
-
-    def _measure(self, example: object) -> Iterator[Finding]:
-        if self._count:
-            tokens = example_tokens(example, self._count)
-            self.tokens += tokens
-            yield from check_length(tokens, self._limit)
+def _examine(
+    source: _Source, question: Question, prints: Prints, progress: Progress, workers: int
+) -> Report:
+    """The report of the whole file."""
+    total = Report()
+    if found := list(what_else(source.head)):
+        total.breaches.add(0, found)
+        return total
+    with closing(examined(source.blocks(), question, workers)) as reports:
+        for report in reports:
+            total.merge(report)
+            prints.add(bytes(report.prints))
+            progress(report.bytes)
+    _judge_formats(total, question.method)
+    total.breaches.merge(_repeated(prints))
+    counted = (source.size, total.examples, total.with_images)
+    total.breaches.add(0, check_file(*counted, question.is_training))
+    return total
 
 
-class _Found:
-    """The first problems of each kind; the rest only counted, so that memory stays flat."""
+def _judge_formats(report: Report, method: Method) -> None:
+    """A file of another method is told so once, one that mixes formats line by line."""
+    if (other := report.breaches.pop("DS103", None)) is None:
+        return
+    if report.formats[method]:
+        expected = f"a {FORMATS[method]} as on other lines"
+        report.breaches["DS154"] = other.renamed("DS154", expected)
+    else:
+        line, first = other.places[0]
+        found = f"{first.found}, as on {other.lines:,} line(s)"
+        report.breaches.add(line, [Finding("DS103", found, first.expected)])
 
-    def __init__(self, file: str) -> None:
-        self.total = 0
-        self._errors = 0
-        self._file = file
-        self._whole: list[Problem] = []
-        self._lines: dict[Severity, list[Problem]] = {severity: [] for severity in Severity}
 
-    def add(self, line: int, findings: Iterable[Finding]) -> None:
-        """Take in the findings of a line, or of the whole file (line 0)."""
-        for finding in findings:
-            self.total += 1
-            self._errors += finding.severity is Severity.ERROR
-            kept = self._lines[finding.severity] if line else self._whole
-            if len(kept) < MOST_PROBLEMS:
-                kept.append(finding.at(self._file, line))
+def _repeated(prints: Prints) -> Breaches:
+    """Examples that stand twice, and prompts that are answered twice."""
+    same, other = (
+        FirstLines("DS144", "the example of line {}"),
+        FirstLines("DS146", "the prompt of line {}, answered otherwise"),
+    )
+    for is_same, line, earlier in repeats(prints):
+        (same if is_same else other).add(line, earlier)
+    return Breaches({found.rule: found.breach() for found in (same, other) if found.total})
 
-    def kept(self) -> tuple[Problem, ...]:
-        """What is shown: no number of warnings crowds an error out."""
-        ranked = [*self._whole, *self._lines[Severity.ERROR], *self._lines[Severity.WARNING]]
-        shown = tuple(sorted(ranked[:MOST_PROBLEMS]))
-        if self.total == len(shown):
-            return shown
-        more = Finding("DS100", f"{self.total - len(shown)} more problem(s)").at(self._file, 0)
-        shown_errors = sum(problem.severity is Severity.ERROR for problem in shown)
-        if self._errors == shown_errors:
-            more = replace(more, severity=Severity.WARNING)
-        return (*shown, more)
+
+# ---- the file itself -------------------------------------------------------------------------
+
+
+def _suggested(size: int) -> int:
+    return processors() if size >= WORTH_WORKERS else 1
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

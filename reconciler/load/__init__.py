@@ -10,8 +10,9 @@
 ``stage`` is that list. What can be wrong is listed in ``rules``.
 """
 
+from reconciler.load.datasets import Progress as Examined
 from reconciler.load.files import find_root
 from reconciler.load.revision import read_revision
 from reconciler.load.stage import load
 
-__all__ = ["find_root", "load", "read_revision"]
+__all__ = ["Examined", "find_root", "load", "read_revision"]

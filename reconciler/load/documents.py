@@ -10,7 +10,7 @@ from typing import get_args
 from pydantic import ValidationError
 
 from reconciler.catalog import BaseModel, Catalog
-from reconciler.dataset.checks import Method
+from reconciler.dataset.shapes import Method
 from reconciler.errors import Problem, Severity
 from reconciler.load.compose import Broken, Entry, Node, describe, entry_at, locate, plain, text_at
 from reconciler.load.explain import explain

@@ -48,7 +48,7 @@ def read_revision(root: Path) -> Revision:
     """
     try:
         answer = subprocess.run(  # noqa: S603  # no shell, fixed arguments
-            _STATUS, cwd=root, env=_environment(), capture_output=True, timeout=TIMEOUT, check=False
+            _STATUS, cwd=root, env=environment(), capture_output=True, timeout=TIMEOUT, check=False
         )
     except FileNotFoundError:
         return _UNTOLD if _is_checkout(root) else Revision()
@@ -70,6 +70,7 @@ def _is_checkout(root: Path) -> bool:
     return any((folder / ".git").exists() for folder in (root, *root.parents))
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment that Git is asked in: the folder alone decides, in English, no locks."""
     kept = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}

@@ -33,6 +33,7 @@ RULES: Mapping[str, str] = {
     "SPEC113": "reconciler.yaml holds one Project document, and nothing else.",
     "SPEC114": "A project has at least one FineTune.",
     "SPEC115": "Fields that belong to one method are written with that method only.",
+    "SPEC116": "A rule for data that a spec accepts exists, and leaves the data readable.",
     # ---- paths ----
     "PATH201": "A path is relative.",
     "PATH202": "A path stays inside the project root.",

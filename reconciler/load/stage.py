@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reconciler.catalog import load_catalog
+from reconciler.dataset.cache import FactsCache
 from reconciler.errors import InvalidInput, Problem, Severity
 from reconciler.load.compose import compose, entry_at
-from reconciler.load.datasets import DatasetReader
+from reconciler.load.datasets import DatasetReader, Progress
 from reconciler.load.documents import (
     OTHER_ENDING,
     PROJECT_FILE,
@@ -31,13 +32,22 @@ from reconciler.state import Loaded, LoadedSpec
 _DEFAULT_FOLDER = "specs"
 
 
-def load(root: Path, folders: Sequence[Path] | None = None, *, count_tokens: bool) -> Loaded:
+def load(
+    root: Path,
+    folders: Sequence[Path] | None = None,
+    *,
+    count_tokens: bool,
+    cache: FactsCache | None = None,
+    progress: Progress = lambda _path, _size, _examined: None,
+) -> Loaded:
     """Everything that a pass needs from disk.
 
     Args:
         root: the project root, see ``find_root``.
         folders: files or folders of the command line, instead of the Project's ``specs``.
         count_tokens: whether datasets are tokenised; else their facts have no tokens.
+        cache: where facts of datasets are kept between runs; None reads every file anew.
+        progress: told how far datasets were examined.
 
     Raises:
         InvalidInput: every problem of every file, sorted, the warnings among them.
@@ -49,7 +59,8 @@ def load(root: Path, folders: Sequence[Path] | None = None, *, count_tokens: boo
     revision = read_revision(root)
     stage = _Stage(root)
     project, places = stage.project(folders or ())
-    specs = stage.specs(stage.drafts(places), count_tokens=count_tokens)
+    reader = DatasetReader(root, load_catalog(), count_tokens, cache, progress)
+    specs = stage.specs(stage.drafts(places), reader)
     found = tuple(sorted(set(stage.problems)))
     if any(problem.severity is Severity.ERROR for problem in found):
         raise InvalidInput(found)
@@ -82,14 +93,12 @@ class _Stage:
         self.problems += problems
         return [d for path in files for d in self._read(path) if d.text("kind") == "FineTune"]
 
-    def specs(self, drafts: Sequence[Draft], *, count_tokens: bool) -> tuple[LoadedSpec, ...]:
+    def specs(self, drafts: Sequence[Draft], reader: DatasetReader) -> tuple[LoadedSpec, ...]:
         """The valid specs by name, after all that is looked at across documents and on disk."""
-        catalog = load_catalog()
-        reader = DatasetReader(self.root, catalog, count_tokens)
         self.problems += repeated_names(drafts)
         specs = []
         for item in drafts:
-            self.problems += base_problems(item, catalog)
+            self.problems += base_problems(item, reader.catalog)
             training, validation = reader.facts(item)
             if isinstance(item.document, FineTune) and training:
                 line = item.root.line

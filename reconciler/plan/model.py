@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
+from pydantic.main import IncEx
 
 from reconciler.cost import Estimate, total_usd
 from reconciler.diff import Difference
@@ -163,7 +164,10 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 over the decisions: actions and conditions, without the sentences about them."""
-        sentences = {"resources": {"__all__": {"condition": {"message", "remedy"}}}}
+        changes: IncEx = {"changes": {"__all__": {"note"}}}
+        action: IncEx = {"difference": changes}
+        resource: IncEx = {"condition": {"message", "remedy"}}
+        sentences: IncEx = {"actions": {"__all__": action}, "resources": {"__all__": resource}}
         told = {"owner", "actions", "resources"}
         decisions = _adapter().dump_json(self, include=told, exclude=sentences)
         return sha256(decisions).hexdigest()

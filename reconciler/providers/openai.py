@@ -7,22 +7,18 @@ read row by row as plain JSON, leniently: real objects differ from the schema.
 
 from __future__ import annotations
 
-import io
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from hashlib import sha256 as new_sha256
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import httpx2
 import openai
-import stamina
 
 from reconciler.errors import (
-    DatasetChanged,
     NotSent,
     ProviderError,
     Refused,
@@ -30,8 +26,10 @@ from reconciler.errors import (
     ScanIncomplete,
     SettingsError,
     Unavailable,
+    redact,
 )
 from reconciler.ownership import OWNER
+from reconciler.providers import uploads
 from reconciler.providers.objects import (
     Raw,
     json_object,
@@ -42,11 +40,15 @@ from reconciler.providers.objects import (
     text_of,
 )
 from reconciler.providers.protocol import Answer, Event, JobRequest
+from reconciler.providers.uploads import OPENAI_LIMITS, UploadLimits
 from reconciler.state import Endpoint, Job, RemoteFile
 
 READ_RETRIES = 4
 CREATE_TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
 UPLOAD_TIMEOUT = 600.0
+PART_TIMEOUT = httpx2.Timeout(120.0, connect=10.0)
+"""Of any one wait while a part is sent; who interrupts an upload waits no longer either."""
+CANCEL_TIMEOUT = 10.0
 JOBS_A_PAGE, FILES_A_PAGE, EVENTS_A_PAGE = 100, 1000, 100
 DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 413, 422, 429})
 """A create answered so has surely done nothing; any other failure is ambiguous."""
@@ -56,8 +58,9 @@ FILE_WAIT_SECONDS, FILE_POLL_SECONDS = 600, 2.0
 class OpenAIProvider:
     """A Reader and a Writer over one endpoint. Close it after use."""
 
-    def __init__(self, endpoint: Endpoint, key: str) -> None:
+    def __init__(self, endpoint: Endpoint, key: str, limits: UploadLimits = OPENAI_LIMITS) -> None:
         self._endpoint = endpoint
+        self._limits = limits
         self._offset = 0.0
         self._client = openai.OpenAI(
             api_key=key,
@@ -95,7 +98,7 @@ class OpenAIProvider:
 
     def files(self) -> Iterator[RemoteFile]:
         """Every uploaded fine-tuning file."""
-        yield from map(read_file, self._rows("/files", {"purpose": "fine-tune"}, FILES_A_PAGE))
+        yield from map(read_file, self._file_rows())
 
     def models(self) -> Mapping[str, str]:
         """Listed models and the day each ends, empty where none is announced."""
@@ -134,19 +137,13 @@ class OpenAIProvider:
     def upload(
         self, path: Path, name: str, sha256: str, progress: Callable[[int], None]
     ) -> RemoteFile:
-        """Stream a file from an open handle, hashed on its way, and wait until it is usable.
+        """Send a file, by parts if it is large, and wait until it is usable.
 
         An upload that fails in passing is sent again: it costs nothing, and the earliest of two
         equal files is used.
         """
-        for attempt in stamina.retry_context(on=Unavailable, attempts=3, timeout=None):
-            with attempt, path.open("rb") as handle, _reading():
-                body = cast(IO[bytes], CheckedStream(handle, path.name, sha256, progress))
-                sent = self._client.with_options(max_retries=0).files.with_raw_response.create(
-                    file=(name, body), purpose="fine-tune", timeout=UPLOAD_TIMEOUT
-                )
-                return self._usable(json_object(sent.http_response))
-        raise AssertionError  # pragma: no cover  # retry_context returns or raises
+        calls = _FileCalls(self._client, self._file_rows)
+        return self._usable(uploads.send(calls, path, name, sha256, self._limits, progress))
 
     def create(self, request: JobRequest) -> Job:
         """One POST. What is neither a job nor a definite refusal raises ReplyLost."""
@@ -204,6 +201,9 @@ class OpenAIProvider:
                 return
             cursor = {"after": text_of(rows[-1], "id")}
 
+    def _file_rows(self) -> Iterator[Raw]:
+        return self._rows("/files", {"purpose": "fine-tune"}, FILES_A_PAGE)
+
     def _usable(self, raw: Raw) -> RemoteFile:
         """Wait until the service has looked at a file; OpenAI does so at once, others later."""
         deadline = time.monotonic() + FILE_WAIT_SECONDS
@@ -226,50 +226,52 @@ class OpenAIProvider:
         self._offset = server - time.time()
 
 
-class CheckedStream(io.RawIOBase):
-    """A file that is hashed while it is sent, and that never ends well with the wrong digest.
+class _FileCalls:
+    """The requests that make a file, over the SDK; none is retried by it."""
 
-    The last chunk is held back until the digest is known to be right; a wrong one raises, so the
-    request stays incomplete and the endpoint stores nothing.
-    """
+    def __init__(self, client: openai.OpenAI, files: Callable[[], Iterator[Raw]]) -> None:
+        self._client = client.with_options(max_retries=0)
+        self._files = files
 
-    def __init__(
-        self, handle: IO[bytes], shown_as: str, sha256: str, progress: Callable[[int], None]
-    ) -> None:
-        self._handle = handle
-        self._shown_as = shown_as
-        self._expected = sha256
-        self._progress = progress
-        self._hash = new_sha256()
+    def whole(self, name: str, body: IO[bytes]) -> Raw:
+        """A file in one request."""
+        files = self._client.files.with_raw_response
+        with _reading():
+            sent = files.create(file=(name, body), purpose="fine-tune", timeout=UPLOAD_TIMEOUT)
+        return json_object(sent.http_response)
 
-    def fileno(self) -> int:
-        """The handle's: the length of the request is read from it."""
-        return self._handle.fileno()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Start again; the transport rewinds before it sends."""
-        self._hash = new_sha256()
-        return self._handle.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Where the handle stands."""
-        return self._handle.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        """The next chunk; the last one only if all bytes have the expected digest."""
-        chunk = self._handle.read(size)
-        self._hash.update(chunk)
-        if not self._rest() and self._hash.hexdigest() != self._expected:
-            raise DatasetChanged(
-                f"{self._shown_as} changed after it was checked; nothing was stored. Run again"
+    def begin(self, name: str, size: int) -> Raw:
+        """An upload to which parts can be sent."""
+        with _reading():
+            sent = self._client.uploads.with_raw_response.create(
+                bytes=size, filename=name, mime_type="text/jsonl", purpose="fine-tune"
             )
-        self._progress(len(chunk))
-        return chunk
+        return json_object(sent.http_response)
 
-    def _rest(self) -> bool:
-        more = self._handle.read(1)
-        self._handle.seek(-len(more), io.SEEK_CUR)
-        return bool(more)
+    def part(self, upload_id: str, body: IO[bytes]) -> Raw:
+        """One part."""
+        parts = self._client.uploads.parts.with_raw_response
+        with _reading():
+            sent = parts.create(upload_id, data=("part", body), timeout=PART_TIMEOUT)
+        return json_object(sent.http_response)
+
+    def complete(self, upload_id: str, part_ids: Sequence[str], md5: str) -> Raw:
+        """The parts as a file."""
+        with _reading():
+            sent = self._client.uploads.with_raw_response.complete(
+                upload_id, part_ids=list(part_ids), md5=md5, timeout=UPLOAD_TIMEOUT
+            )
+        return json_object(sent.http_response)
+
+    def cancel(self, upload_id: str) -> None:
+        """Give an upload up."""
+        with _reading():
+            self._client.uploads.with_raw_response.cancel(upload_id, timeout=CANCEL_TIMEOUT)
+
+    def find(self, name: str, size: int) -> Raw | None:
+        """A file of this name and size that is there."""
+        there = (raw for raw in self._files() if text_of(raw, "filename") == name)
+        return next((raw for raw in there if raw.get("bytes") == size), None)
 
 
 # ---- what went wrong -----------------------------------------------------------------------------
@@ -310,7 +312,9 @@ def _status_error(error: openai.APIStatusError) -> Exception:
         return SettingsError(f"the endpoint doesn't accept the key: {_refused(error).message}")
     if error.status_code in DEFINITE_REFUSALS - {429}:
         return _refused(error)
-    return Unavailable(f"the endpoint answered {error.status_code}, retries included")
+    words = text_of(error.body, "message")
+    told = f": {redact(words)}" if words else ""
+    return Unavailable(f"the endpoint answered {error.status_code}, retries included{told}")
 
 
 def _refused(error: openai.APIStatusError) -> Refused:

@@ -101,7 +101,14 @@ class Writer(Protocol):
     def upload(
         self, path: Path, name: str, sha256: str, progress: Callable[[int], None]
     ) -> RemoteFile:
-        """Send a file and wait until it is usable; ``progress`` is told bytes as they leave.
+        """Send a file, of any size that the service takes, and wait until it is usable.
+
+        Args:
+            path, name: the file on disk, and what the service is to call it.
+            sha256: the digest it had when it was checked.
+            progress: told bytes as they leave, each byte once, however often it is sent. Parts of
+                a large file leave at the same time: the calls then come from other threads than
+                the caller's, but one after another, and none after this returns.
 
         Raises:
             DatasetChanged: the bytes on disk no longer have that digest; nothing was stored.

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.errors import Problem
 from reconciler.plan import Plan, Resource
+from reconciler.report.plain import listed, plain
 from reconciler.report.summary import TROUBLE, standing
-from reconciler.report.words import listed, plain
 
 
 def problem_annotations(problems: Iterable[Problem]) -> str:

@@ -10,7 +10,8 @@ from reconciler.cost import Estimate
 from reconciler.diff import Difference, FieldChange
 from reconciler.ownership import read_mark
 from reconciler.plan import Create
-from reconciler.report.words import FORCES, arithmetic, data, epochs, number, plain, price, sides
+from reconciler.report.plain import number, plain
+from reconciler.report.words import FORCES, arithmetic, data, epochs, price, sides
 from reconciler.state import Job, Training
 
 
@@ -87,6 +88,8 @@ def _changed(row: Row, change: FieldChange | None) -> Iterator[Row]:
     elif row.path.startswith("dataset."):
         yield row
         yield Row("", _arrow(change), FORCES, row.path)
+        if change.note:
+            yield Row("", change.note, path=row.path)
     else:
         yield Row(row.label, _arrow(change, row.value), FORCES, row.path)
 

@@ -1,4 +1,4 @@
-"""A plan, conditions and problems for programs: JSON of a shape that is promised.
+"""A plan and conditions for programs: JSON of a shape that is promised.
 
 ``schema_version`` counts up when a field goes away or changes its meaning; new fields may come at
 any time. Amounts are US dollars, null where nobody knows the price. Keys are in the order below.
@@ -6,7 +6,6 @@ any time. Amounts are US dollars, null where nobody knows the price. Keys are in
     plan      schema_version, kind "plan", digest, owner, endpoint, revision, summary, actions,
               resources, orphans
     status    schema_version, kind "status", owner, endpoint, summary, resources
-    problems  schema_version, kind "problems", errors, warnings, problems
 
     summary   creates, uploads, cancels, waits, ready, held, failed, drifted, cost_usd (of all
               that have a price), unpriced, trained_tokens, has_changes
@@ -15,25 +14,23 @@ any time. Amounts are US dollars, null where nobody knows the price. Keys are in
               create  name, key, attempt, reason, model, method, hyperparameters, suffix, seed,
                       files [role, path, sha256, bytes, examples, tokens, file_name, file_id],
                       estimate {tokens, epochs, epochs_are_default, trained_tokens,
-                      price_per_million, price_source, usd}, changes [field, before, after],
+                      price_per_million, price_source, usd}, changes [field, before, after, note],
                       earlier {job_id, is_running, usd} or null
               cancel  job_id, key, reason
               wait    job_id, key, status
     resource  name, used_by, key, base, sync, health, reason, message, remedy, job_id, model
     orphan    job_id, name, key, status, model, is_superseded
-    problem   file, line, column, rule, severity, field, found, expected, remedy
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from typing import assert_never
 
 from reconciler.cost import Estimate
 from reconciler.diff import ABSENT, Difference, FieldChange
-from reconciler.errors import Problem, Severity, redact
+from reconciler.errors import redact
 from reconciler.plan import Action, Cancel, Create, Orphan, Plan, Resource, Upload, Wait
 from reconciler.report.summary import standing, superfluous, trained_tokens
 
@@ -65,18 +62,6 @@ def status_json(plan: Plan) -> str:
         endpoint=_endpoint(plan),
         summary=_summary(plan),
         resources=[_resource(resource) for resource in plan.resources],
-    )
-
-
-def problems_json(problems: Iterable[Problem]) -> str:
-    """Every problem, by place."""
-    found = sorted(problems)
-    errors = sum(problem.severity is Severity.ERROR for problem in found)
-    return _dump(
-        "problems",
-        errors=errors,
-        warnings=len(found) - errors,
-        problems=[_problem(problem) for problem in found],
     )
 
 
@@ -194,7 +179,7 @@ def _estimate(estimate: Estimate) -> Json:
 
 def _change(change: FieldChange) -> Json:
     before, after = (None if side == ABSENT else side for side in (change.before, change.after))
-    return {"field": change.field, "before": before, "after": after}
+    return {"field": change.field, "before": before, "after": after, "note": change.note or None}
 
 
 def _earlier(difference: Difference | None, usd: float | None) -> Json | None:
@@ -231,18 +216,4 @@ def _orphan(orphan: Orphan) -> Json:
         "status": orphan.status,
         "model": orphan.fine_tuned_model or None,
         "is_superseded": orphan.is_superseded,
-    }
-
-
-def _problem(problem: Problem) -> Json:
-    return {
-        "file": problem.file,
-        "line": problem.line,
-        "column": problem.column,
-        "rule": problem.rule,
-        "severity": problem.severity,
-        "field": problem.field,
-        "found": redact(problem.found),
-        "expected": problem.expected,
-        "remedy": problem.remedy,
     }

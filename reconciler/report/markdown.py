@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from reconciler.errors import Problem, Severity
 from reconciler.plan import Create, Orphan, Plan, Resource
 from reconciler.report.fields import Row, create_rows
+from reconciler.report.plain import counted, number, plain
 from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
-from reconciler.report.words import counted, number, plain, price, running_bill, unpriced, why
+from reconciler.report.words import price, running_bill, unpriced, why
 
 OutcomeLine = tuple[str, Sequence[str], str, str]
 """An action's kind, the specs it is for, what became of it, the sentence about it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from reconciler.cost import dollars
 from reconciler.plan import Cancel, Plan, Resource
-from reconciler.report.words import counted, number
+from reconciler.report.plain import counted, number
 from reconciler.state import Health, Sync
 
 TROUBLE = ("failed", "held", "drifted")

@@ -1,4 +1,4 @@
-"""A plan, conditions and problems for a terminal: plain text, no colours.
+"""A plan and conditions for a terminal: plain text, no colours.
 
 Each line that starts something starts with a marker, by which the command line colours it:
 
@@ -13,23 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from reconciler.errors import Problem, Severity
 from reconciler.plan import Create, Orphan, Plan, Resource, Upload
 from reconciler.report.fields import Row, create_rows, job_rows, training_rows
+from reconciler.report.plain import counted, listed, plain, size
 from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
-from reconciler.report.words import (
-    counted,
-    listed,
-    plain,
-    price,
-    running_bill,
-    size,
-    unpriced,
-    why,
-)
+from reconciler.report.words import price, running_bill, unpriced, why
 from reconciler.state import Job, Training
 
-__all__ = ["describe_text", "plan_text", "problems_text", "status_text", "summary_line"]
+__all__ = ["describe_text", "plan_text", "status_text", "summary_line"]
 
 INDENT = "    "
 COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB")
@@ -87,21 +78,6 @@ def describe_text(
         digests = zip(("training", "validation"), training.datasets, strict=False)
         fields += [Row(f"{role} sha256", facts.sha256) for role, facts in digests]
     return "\n".join([*_aligned(rows), "", "declared", *_indented(_aligned(fields))]) + "\n"
-
-
-def problems_text(problems: Iterable[Problem]) -> str:
-    """One line a problem, by place, and how many there are."""
-    found = sorted(problems)
-    errors = sum(problem.severity is Severity.ERROR for problem in found)
-    kinds = ((errors, "error"), (len(found) - errors, "warning"))
-    counts = [counted(count, noun) for count, noun in kinds if count]
-    return "\n".join([*(problem_line(p) for p in found), " and ".join(counts) or "no problems"])
-
-
-def problem_line(problem: Problem) -> str:
-    """``file:line:column: RULE field: found; expected. Remedy``; a warning says that it is one."""
-    mark = "" if problem.severity is Severity.ERROR else "warning: "
-    return plain(f"{mark}{problem}")
 
 
 def header(plan: Plan) -> str:

@@ -1,13 +1,14 @@
 """An OpenAI-compatible server of our own, for trying and testing without a key or a bill.
 
-It speaks files, fine-tuning jobs, models and chat completions as OpenAI does, and imports nothing
-else of `reconciler`, so that one misreading of the API can't hide on both sides. A job's status is
-a function of its creation and a clock that can run fast; its losses are measured on a small model
-that is really trained; a fine-tuned model answers what it was trained to answer.
+It speaks files, uploads by parts, fine-tuning jobs, models and chat completions as OpenAI does, and
+imports nothing else of `reconciler`, so that one misreading of the API can't hide on both sides. A
+job's status is a function of its creation and a clock that can run fast; its losses are measured on
+a small model that is really trained; a fine-tuned model answers what it was trained to answer.
 
     app        routes, keys, headers, error envelope      call        a request, as resources see it
-    files, jobs, models, chat   one module a resource     job_request, bounds, upload   what comes
+    files, uploads, jobs, models, chat   a resource each   job_request, bounds, upload   what comes
     state      what is asked by several resources         progress    a job as shown at a moment
+    pending    uploads that aren't files yet              limits      how much is taken at a time
     lifecycle  statuses and times (pure)                  work        files checked, model trained
     examples   training files                             training    the small model
     store      SQLite and a folder                        clock, bases, errors

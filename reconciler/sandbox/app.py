@@ -21,15 +21,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reconciler.sandbox import chat, errors, files, jobs, models
+from reconciler.sandbox import chat, errors, files, jobs, models, pending, uploads
 from reconciler.sandbox.call import Call, Json, Reply
 from reconciler.sandbox.clock import Clock, http_date
 from reconciler.sandbox.errors import ApiError
+from reconciler.sandbox.limits import OPENAI_LIMITS, Limits
 from reconciler.sandbox.state import CountTokens, Sandbox
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.work import Trainer
 
 Handler = Callable[[Call], Reply]
+Receiver = Callable[[Request, Sandbox], Awaitable[Json]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 LARGEST_BODY: Final = 16 * 1024 * 1024
@@ -41,6 +43,9 @@ _ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", "/v1/files/{file}", files.retrieve_file),
     ("GET", "/v1/files/{file}/content", files.download_file),
     ("DELETE", "/v1/files/{file}", files.delete_file),
+    ("POST", "/v1/uploads", uploads.begin_upload),
+    ("POST", "/v1/uploads/{upload}/complete", uploads.complete_upload),
+    ("POST", "/v1/uploads/{upload}/cancel", uploads.cancel_upload),
     ("POST", _JOBS, jobs.create_job),
     ("GET", _JOBS, jobs.list_jobs),
     ("GET", _JOBS + "/{job}", jobs.retrieve_job),
@@ -52,10 +57,19 @@ _ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("DELETE", "/v1/models/{model}", models.delete_model),
     ("POST", "/v1/chat/completions", chat.complete),
 )
+_RECEIVERS: Final[tuple[tuple[str, Receiver], ...]] = (
+    ("/v1/files", files.upload_file),
+    ("/v1/uploads/{upload}/parts", uploads.add_part),
+)
+"""Calls whose body is a form with a file."""
 
 
 def create_app(
-    store: Store, clock: Clock, count_tokens: CountTokens, key: str | None = None
+    store: Store,
+    clock: Clock,
+    count_tokens: CountTokens,
+    key: str | None = None,
+    limits: Limits = OPENAI_LIMITS,
 ) -> Starlette:
     """Return the API over a store, its time going on at the clock's speed.
 
@@ -64,16 +78,21 @@ def create_app(
         clock: Where time comes from.
         count_tokens: (name of an encoding, text) -> number of tokens.
         key: The one API key to accept; without it any key will do.
+        limits: How much is taken at a time.
     """
     store.start(clock)
-    sandbox = Sandbox(store, clock, count_tokens, Trainer(store, count_tokens))
-    upload = Route("/v1/files", _uploading(sandbox), methods=["POST"])
+    sandbox = Sandbox(store, clock, count_tokens, Trainer(store, count_tokens), limits)
+    pending.sweep(store, sandbox.now())
+    receiving = [
+        Route(path, _receiving(sandbox, receiver), methods=["POST"])
+        for path, receiver in _RECEIVERS
+    ]
     calls = [
         Route(path, _answering(sandbox, handler), methods=[method])
         for method, path, handler in _ROUTES
     ]
     app = Starlette(
-        routes=[upload, *calls],
+        routes=[*receiving, *calls],
         middleware=[Middleware(_Envelope, sandbox=sandbox, key=key)],
         exception_handlers={ApiError: _refuse, HTTPException: _refuse_address},
     )
@@ -82,9 +101,9 @@ def create_app(
     return app
 
 
-def _uploading(sandbox: Sandbox) -> Endpoint:
+def _receiving(sandbox: Sandbox, receiver: Receiver) -> Endpoint:
     async def endpoint(request: Request) -> Response:
-        return _json(await files.upload_file(request, sandbox))
+        return _json(await receiver(request, sandbox))
 
     return endpoint
 

@@ -68,6 +68,11 @@ def unknown_file(file_id: str) -> ApiError:
     return ApiError(404, f"No such File object: {file_id}", param="id")
 
 
+def unknown_upload(upload_id: str) -> ApiError:
+    """Return the 404 of an upload that was never begun."""
+    return ApiError(404, f"No such Upload object: {upload_id}", param="upload_id")
+
+
 def unknown_job(job_id: str) -> ApiError:
     """Return the 404 of a job that isn't there."""
     return ApiError(

@@ -20,6 +20,7 @@ from reconciler.sandbox.errors import ApiError
 Json = dict[str, object]
 CountTokens = Callable[[str], int]
 
+_DEFINITIONS: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 ROLES: Final = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -231,9 +232,7 @@ def count_example(example: Json, lessons: tuple[Lesson, ...], count: CountTokens
         holder = given if isinstance(given, dict) else {}
         messages = [*first.context, first.answer, first.rejected]
     tools = holder.get("tools") or holder.get("functions")
-    definitions = (
-        count(json.dumps(tools, ensure_ascii=False, separators=(",", ":"))) if tools else 0
-    )
+    definitions = count(_DEFINITIONS.encode(tools)) if tools else 0
     return definitions + count_messages(
         tuple(messages if isinstance(messages, list) else ()), count
     )

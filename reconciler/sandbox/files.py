@@ -4,6 +4,7 @@ An upload goes straight to the disk, in pieces as they come in; a fine-tune file
 line by line, to see that it is JSONL.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from reconciler.sandbox.errors import invalid, unknown_file
 from reconciler.sandbox.examples import check_upload
 from reconciler.sandbox.state import Sandbox
 from reconciler.sandbox.store import FileRecord, Page
-from reconciler.sandbox.upload import Form
+from reconciler.sandbox.upload import FileField, Form
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 _FIELDS: Final = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
@@ -26,7 +27,8 @@ _PAGE: Final = Range(1, 10_000)
 
 async def upload_file(request: Request, sandbox: Sandbox) -> Json:
     """`POST /files`: take a multipart form with `purpose` and `file`."""
-    form = Form(request.headers.get("content-type", ""), sandbox.store.files_dir)
+    expected = FileField("file", "file", sandbox.limits.file)
+    form = Form(request.headers.get("content-type", ""), sandbox.store.files_dir, expected)
     try:
         await form.receive(request)
         return await anyio.to_thread.run_sync(_keep, form, sandbox)
@@ -39,8 +41,7 @@ def _keep(form: Form, sandbox: Sandbox) -> Json:
     path, purpose = _parts(form)
     if not form.size:
         raise invalid("The uploaded file is empty.", "file", "empty_file")
-    if purpose == "fine-tune":
-        check_upload(path)
+    check_content(path, purpose)
     record = FileRecord(
         id=sandbox.store.new_name("file-"),
         created_at=sandbox.now(),
@@ -49,20 +50,31 @@ def _keep(form: Form, sandbox: Sandbox) -> Json:
         bytes=form.size,
     )
     sandbox.store.add_file(record, path)
-    return _file_object(record)
+    return file_object(record)
+
+
+def check_content(path: Path, purpose: str) -> None:
+    """Refuse content that no file of this purpose can have."""
+    if purpose == "fine-tune":
+        check_upload(path)
 
 
 def _parts(form: Form) -> tuple[Path, str]:
     """Return where the file lies and its purpose, or refuse a form that lacks one."""
     if form.path is None:
         raise invalid("Missing required parameter: 'file'.", "file", "missing_required_parameter")
-    purpose = required(form.fields.get("purpose"), "purpose")
-    if purpose not in PURPOSES:
-        choices = ", ".join(f"'{choice}'" for choice in PURPOSES)
+    return form.path, check_purpose(form.fields.get("purpose"), PURPOSES)
+
+
+def check_purpose(given: str | None, known: Collection[str]) -> str:
+    """Return the purpose of a file to be made, or refuse it."""
+    purpose = required(given, "purpose")
+    if purpose not in known:
+        choices = ", ".join(f"'{choice}'" for choice in known)
         raise invalid(
             f"'{purpose}' is not one of [{choices}] - 'purpose'", "purpose", "invalid_value"
         )
-    return form.path, purpose
+    return purpose
 
 
 def list_files(call: Call) -> Json:
@@ -81,12 +93,12 @@ def list_files(call: Call) -> Json:
         _find(call, after)
     page = Page(after, limit + 1, order == "asc")
     records = call.sandbox.store.files(page, call.query.get("purpose"), call.now)
-    return listed([_file_object(record) for record in records], limit, has_ends=True)
+    return listed([file_object(record) for record in records], limit, has_ends=True)
 
 
 def retrieve_file(call: Call) -> Json:
     """`GET /files/{id}`."""
-    return _file_object(_find(call, call.path["file"]))
+    return file_object(_find(call, call.path["file"]))
 
 
 def download_file(call: Call) -> Response:
@@ -116,7 +128,8 @@ def _find(call: Call, file_id: str) -> FileRecord:
     return record
 
 
-def _file_object(record: FileRecord) -> Json:
+def file_object(record: FileRecord) -> Json:
+    """Return a file as the API shows it."""
     return {
         "object": "file",
         "id": record.id,

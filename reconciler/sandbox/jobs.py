@@ -97,7 +97,8 @@ def list_jobs(call: Call) -> Json:
         match[1]: value for key, value in call.query.items() if (match := _MARK.fullmatch(key))
     }
     jobs = call.sandbox.store.jobs(Page(after, limit + 1), wanted)
-    return listed([_shown(call, job) for job in jobs], limit)
+    shown = call.sandbox.progress_of(jobs, call.now)
+    return listed([job_object(progress) for progress in shown], limit)
 
 
 def retrieve_job(call: Call) -> Json:

@@ -1,12 +1,14 @@
 """One running sandbox: its store, its clock, its trainer, and the questions all resources ask."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from reconciler.sandbox.bases import Base, find_base
 from reconciler.sandbox.clock import Clock
 from reconciler.sandbox.errors import unknown_job, unknown_model
 from reconciler.sandbox.lifecycle import Status
+from reconciler.sandbox.limits import OPENAI_LIMITS, Limits
 from reconciler.sandbox.progress import Progress, checkpoint_names
 from reconciler.sandbox.store import JobRecord, Store
 from reconciler.sandbox.work import Trainer, course_of
@@ -30,6 +32,7 @@ class Sandbox:
     clock: Clock
     count_tokens: CountTokens
     trainer: Trainer
+    limits: Limits = OPENAI_LIMITS
 
     def now(self) -> float:
         """Return the simulated time."""
@@ -48,24 +51,35 @@ class Sandbox:
         return job
 
     def progress(self, job: JobRecord, now: float) -> Progress:
-        """Return a job at a moment, waiting for its outcome if that is needed by then."""
+        """Return a job at a moment, waiting for its outcome if that is needed by then.
+
+        One that takes too long to be worked out is shown as still being checked.
+        """
+        return self.progress_of([job], now)[0]
+
+    def progress_of(self, jobs: Iterable[JobRecord], now: float) -> list[Progress]:
+        """Return several jobs at a moment; the answer waits no longer for all than for one."""
+        deadline = time.monotonic() + self.limits.patience
+        return [self._progress(job, now, deadline) for job in jobs]
+
+    def _progress(self, job: JobRecord, now: float, deadline: float) -> Progress:
         seen_until = now if job.cancelled_at is None else min(now, job.cancelled_at)
         if seen_until < course_of(job, None).checked_at:
             return Progress(job, None, now)
-        return Progress(job, self.trainer.outcome(job), now)
+        patience = max(0.0, deadline - time.monotonic())
+        return Progress(job, self.trainer.outcome(job, patience), now)
 
     def settle(self, now: float) -> None:
         """Wait for the outcome of every job that must have been checked by now."""
-        for job in self.store.unsettled_jobs():
-            self.progress(job, now)
+        self.progress_of(self.store.unsettled_jobs(), now)
 
     def tuned_models(self, now: float) -> list[TunedModel]:
         """Return the fine-tuned models and checkpoints that exist, newest job first."""
         deleted = self.store.deleted_models()
         return [
             model
-            for job in self.store.all_jobs()
-            for model in _models_of(self.progress(job, now))
+            for progress in self.progress_of(self.store.all_jobs(), now)
+            for model in _models_of(progress)
             if model.name not in deleted
         ]
 

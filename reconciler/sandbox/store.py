@@ -27,6 +27,12 @@ CREATE TABLE IF NOT EXISTS files (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created_at REAL NOT NULL,
   purpose TEXT NOT NULL, filename TEXT NOT NULL, bytes INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS files_by_age ON files (created_at, seq);
+CREATE TABLE IF NOT EXISTS uploads (
+  id TEXT PRIMARY KEY, created_at REAL NOT NULL, expires_at REAL NOT NULL, purpose TEXT NOT NULL,
+  filename TEXT NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS parts (
+  id TEXT PRIMARY KEY, upload TEXT NOT NULL, bytes INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS parts_by_upload ON parts (upload);
 CREATE TABLE IF NOT EXISTS jobs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model_name TEXT NOT NULL UNIQUE,
   training_file TEXT NOT NULL, validation_file TEXT, cancelled_at REAL, record TEXT NOT NULL);
@@ -111,6 +117,8 @@ class Store:
         self.chance = chance or random.SystemRandom()
         self.files_dir = data_dir / "files"
         self.files_dir.mkdir(parents=True, exist_ok=True)
+        self.parts_dir = data_dir / "parts"
+        self.parts_dir.mkdir(exist_ok=True)
         self._lock = threading.RLock()
         with _alone(data_dir / "opening.lock"):
             self._connection = _connect(data_dir / "sandbox.sqlite3")
@@ -176,7 +184,7 @@ class Store:
         """Take a complete file into the store: its bytes first, then its row."""
         content.replace(self.path_of(record.id))
         with self.transaction() as connection:
-            _insert_file(connection, record)
+            insert_file(connection, record)
 
     def file(self, file_id: str, now: float) -> FileRecord | None:
         """Return a file that exists by now."""
@@ -277,7 +285,7 @@ class Store:
                 "SELECT 1 FROM jobs WHERE id = ? AND cancelled_at IS NULL", (job.id,)
             ).fetchone()
             if stored and is_alive and results is not None:
-                _insert_file(connection, results)
+                insert_file(connection, results)
 
     def outcome(self, job_id: str) -> OutcomeRecord | None:
         """Return what a job came to, if that has been worked out."""
@@ -323,7 +331,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:
+def insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:
+    """Make a file known, as part of a transaction."""
     connection.execute(
         f"INSERT INTO files ({_FILE}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
         (record.id, record.created_at, record.purpose, record.filename, record.bytes),

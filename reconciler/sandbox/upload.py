@@ -6,6 +6,7 @@ here every piece goes to the folder where the file is to stay.
 
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,14 +16,37 @@ from starlette.requests import Request
 
 from reconciler.sandbox.errors import ApiError, invalid
 
-LARGEST_FILE: Final = 512 * 1024 * 1024
+MEGABYTE: Final = 1024 * 1024
 _LARGEST_FIELD: Final = 64 * 1024
+
+
+@dataclass(frozen=True)
+class FileField:
+    """The field of a form that is a file.
+
+    Attributes:
+        name: What the form calls it.
+        kind: What it is called in a refusal.
+        most: The bytes it may have.
+    """
+
+    name: str
+    kind: str
+    most: int
+
+    def too_large(self) -> ApiError:
+        """Return the 413 of more bytes than that."""
+        return ApiError(
+            413,
+            f"Maximum {self.kind} size is {self.most / MEGABYTE:g} MB.",
+            code=f"{self.kind}_too_large",
+        )
 
 
 class Form:
     """The parts received so far; `discard` removes what nobody took."""
 
-    def __init__(self, content_type: str, folder: Path) -> None:
+    def __init__(self, content_type: str, folder: Path, file_field: FileField) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise invalid("Expected a multipart/form-data request.", None)
@@ -31,6 +55,7 @@ class Form:
         self.path: Path | None = None
         self.size = 0
         self._folder = folder
+        self._file_field = file_field
         self._file: BinaryIO | None = None
         self._name = self._header = self._disposition = b""
         self._field = bytearray()
@@ -81,7 +106,7 @@ class Form:
         if b"name" not in options:
             raise FormParserError("a part has no name")
         self._name = options[b"name"]
-        self._is_file = self._name == b"file"
+        self._is_file = self._name == self._file_field.name.encode()
         self._field.clear()
         if self._is_file:
             self._open(options.get(b"filename", b"file").decode("utf-8", "replace"))
@@ -100,8 +125,8 @@ class Form:
                 raise FormParserError("a field is too large")
             return
         self.size += end - start
-        if self.size > LARGEST_FILE:
-            raise ApiError(413, "Maximum file size is 512 MB.", code="file_too_large")
+        if self.size > self._file_field.most:
+            raise self._file_field.too_large()
         self._file.write(data[start:end])
 
     def _end_part(self) -> None:

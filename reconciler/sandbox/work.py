@@ -11,7 +11,7 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -85,9 +85,14 @@ class Trainer:
                 future = self._under_way[job.id] = self._pool.submit(self._work, job)
             return future
 
-    def outcome(self, job: JobRecord) -> OutcomeRecord:
-        """Return what a job comes to, waiting for it if need be."""
-        return self._store.outcome(job.id) or self.begin(job).result()
+    def outcome(self, job: JobRecord, patience: float) -> OutcomeRecord | None:
+        """Return what a job comes to, waiting some seconds if need be; None if that's too short."""
+        known = self._store.outcome(job.id)
+        if known is not None:
+            return known
+        future = self.begin(job)
+        wait([future], patience)
+        return future.result() if future.done() else None
 
     def close(self) -> None:
         """Stop at the next step, and wait for that."""
@@ -160,6 +165,7 @@ class _Surveyor:
         self._base = base
         self._count = count
         self._closing = closing
+        self._roles: dict[str, int] = {}
 
     def read(self, path: Path, param: str) -> Survey:
         """Check and count every example of a file, and draw the sample to learn from."""
@@ -206,7 +212,12 @@ class _Surveyor:
             )
 
     def _tokens_of(self, text: str) -> int:
-        return self._count(self._base.encoding, text)
+        """Count a text; each message has a role, which is counted once."""
+        if text not in examples.ROLES:
+            return self._count(self._base.encoding, text)
+        if text not in self._roles:
+            self._roles[text] = self._count(self._base.encoding, text)
+        return self._roles[text]
 
 
 def _invalid(message: str, param: str) -> FileProblem:

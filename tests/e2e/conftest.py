@@ -124,7 +124,8 @@ def project(tmp_path: Path) -> Project:
     root.mkdir()
     outside = ("OPENAI_", "GITHUB_", "CI", "TIKTOKEN_", "RECONCILER_")
     environment = {k: v for k, v in os.environ.items() if not k.startswith(outside)}
-    project = Project(root, {**environment, "NO_COLOR": "1", "COLUMNS": "100"})
+    own = {"NO_COLOR": "1", "COLUMNS": "100", "RECONCILER_CACHE": str(tmp_path / "cache")}
+    project = Project(root, {**environment, **own})
     git(root, "init", "-q", "-b", "main")
     project.data()
     project.spec()

@@ -71,7 +71,7 @@ def relay_to(upstream: str) -> Iterator[Relay]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(relay, urlsplit(upstream).netloc))
     server.daemon_threads = True
     relay.base_url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield relay

@@ -37,11 +37,14 @@ def imported(project: Project, *arguments: str) -> set[str]:
     return set(json.loads(done.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["plan", "--help"], ["schema"], ["validate"]]
-)
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["plan", "--help"], ["schema"]])
 def test_what_needs_no_provider_imports_none(project: Project, arguments: list[str]) -> None:
     assert imported(project, *arguments).isdisjoint(HEAVY)
+
+
+def test_an_unchanged_dataset_needs_no_tokenizer(project: Project) -> None:
+    assert "tiktoken" in imported(project, "validate")
+    assert imported(project, "validate").isdisjoint(HEAVY)
 
 
 def test_help_imports_not_even_pydantic_or_yaml(project: Project) -> None:

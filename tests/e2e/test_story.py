@@ -39,7 +39,9 @@ def test_plan_apply_plan_edit_revert(project: Project) -> None:
     assert "forces a new training" in edited.out
     change = json.loads(project.run("plan", *FAST, "-o", "json").out)
     create = next(action for action in change["actions"] if action["kind"] == "create")
-    assert create["changes"] == [{"field": "hyperparameters.n_epochs", "before": "2", "after": "4"}]
+    assert create["changes"] == [
+        {"field": "hyperparameters.n_epochs", "before": "2", "after": "4", "note": None}
+    ]
     assert change["summary"]["cost_usd"] == pytest.approx(
         create["estimate"]["tokens"] * 4 * 3.00 / 1_000_000
     )

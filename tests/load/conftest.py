@@ -23,10 +23,10 @@ spec:
 
 def _examples(answer: str, number: int = 10) -> str:
     line = (
-        '{"messages": [{"role": "user", "content": "%d"}, '
+        '{"messages": [{"role": "user", "content": "%s or %d?"}, '
         '{"role": "assistant", "content": "%s"}]}\n'
     )
-    return "".join(line % (i, answer) for i in range(number))
+    return "".join(line % (answer, i, answer) for i in range(number))
 
 
 @pytest.fixture

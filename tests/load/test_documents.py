@@ -110,7 +110,7 @@ spec:
         (
             "dataset: 5",
             "4:27: SPEC107 spec.dataset: found 5; expected the path of a file, or a mapping with "
-            "training, validation. Write key: value lines.",
+            "training, validation, lint. Write key: value lines.",
         ),
         (
             'dataset: ""',

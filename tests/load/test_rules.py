@@ -77,6 +77,10 @@ BREACHES: dict[str, Breach] = {
     "SPEC115": lambda _root, write, spec: write(
         "specs/a.yaml", spec + "  hyperparameters: {beta: 1}\n"
     ),
+    "SPEC116": _changed(
+        "dataset: ../data/train.jsonl",
+        "dataset: {training: ../data/train.jsonl, lint: {accept: [DS146, DS120, DS999]}}",
+    ),
     "PATH201": _changed("../data", "/data"),
     "PATH202": _changed("../data", "../../data"),
     "PATH203": _linked,

@@ -8,7 +8,8 @@ from typing import Any
 
 from reconciler.errors import Problem, Severity
 from reconciler.plan import Plan
-from reconciler.report.json import plan_json, problems_json, status_json
+from reconciler.report.json import plan_json, status_json
+from reconciler.report.problems import problems_json
 from reconciler.state import JobStatus
 from tests.make import (
     make_desired,
@@ -114,7 +115,7 @@ def test_a_create_carries_all_that_a_reviewer_asks_for() -> None:
             "price_source": "https://developers.openai.com/api/docs/pricing (2026-11-22)",
             "usd": 0.3,
         },
-        "changes": [{"field": "seed", "before": "7", "after": None}],
+        "changes": [{"field": "seed", "before": "7", "after": None, "note": None}],
         "earlier": {"job_id": "ftjob-1", "is_running": True, "usd": 0.3},
     }
 

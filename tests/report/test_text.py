@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from reconciler.errors import Problem, Severity
+from reconciler.report.problems import problems_text
 from reconciler.report.text import (
     describe_text,
     plan_text,
-    problems_text,
     status_text,
     summary_line,
 )

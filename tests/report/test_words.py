@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cost import Estimate
-from reconciler.report.words import arithmetic, counted, data, epochs, number, plain, price, size
+from reconciler.report.plain import counted, number, plain, size
+from reconciler.report.words import arithmetic, data, epochs, price
 from tests.make import make_facts
 
 

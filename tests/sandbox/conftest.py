@@ -20,7 +20,8 @@ from openai.types.fine_tuning import FineTuningJob
 
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.clock import Clock
-from reconciler.sandbox.state import Sandbox
+from reconciler.sandbox.limits import OPENAI_LIMITS, Limits
+from reconciler.sandbox.state import CountTokens, Sandbox
 from reconciler.sandbox.store import Store
 
 Json = dict[str, Any]
@@ -84,11 +85,16 @@ def start(tmp_path: Path, stopping: Stopping) -> Iterator[Callable[..., Server]]
     running: Stopping = []
 
     def run(
-        folder: str = "data", wall: Wall | None = None, speed: float = 1.0, key: str | None = None
+        folder: str = "data",
+        wall: Wall | None = None,
+        speed: float = 1.0,
+        key: str | None = None,
+        limits: Limits = OPENAI_LIMITS,
+        count: CountTokens = count_words,
     ) -> Server:
         wall = wall or Wall()
         store = Store(tmp_path / folder, random.Random(7))  # noqa: S311 - names, the same at each run
-        app = create_app(store, Clock(wall, speed), count_words, key)
+        app = create_app(store, Clock(wall, speed), count, key, limits)
         ready = threading.Event()
         config = uvicorn.Config(
             app, port=0, lifespan="off", log_config=None, ws="none", date_header=False

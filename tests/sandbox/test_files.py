@@ -11,7 +11,7 @@ import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 from openai.types import FileObject
 
-from reconciler.sandbox import upload as uploading
+from reconciler.sandbox.limits import Limits
 
 Json = dict[str, Any]
 LINE = b'{"messages": []}\n'
@@ -38,11 +38,13 @@ def test_a_large_upload_lies_on_the_disk_and_leaves_nothing_else(
 
 
 def test_a_file_larger_than_the_service_takes_is_refused(
-    client: OpenAI, server: Any, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Any], connect: Callable[[str], OpenAI]
 ) -> None:
-    monkeypatch.setattr(uploading, "LARGEST_FILE", 100_000)
+    server = start(limits=Limits(file=100_000))
     with pytest.raises(Exception, match="Maximum file size"):
-        client.files.create(file=("big.jsonl", LINE * 20_000), purpose="fine-tune")
+        connect(server.base_url).files.create(
+            file=("big.jsonl", LINE * 20_000), purpose="fine-tune"
+        )
     assert list(server.sandbox.store.files_dir.iterdir()) == []
 
 

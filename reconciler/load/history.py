@@ -1,0 +1,52 @@
+"""Earlier versions of a file, out of Git."""
+
+from __future__ import annotations
+
+import subprocess  # git is asked by its command, with fixed arguments
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.load.revision import TIMEOUT, environment
+
+
+@contextmanager
+def earlier_file(path: Path, revision: str, sha256: str = "") -> Iterator[Path | None]:
+    """A file as it was at a revision, put into a temporary place.
+
+    Yields:
+        Its path; None if Git can't give it (no checkout, no such revision in this clone, no such
+        file there), or if it isn't the one whose digest starts with ``sha256``.
+    """
+    with TemporaryDirectory(prefix="reconciler-") as folder:
+        earlier = Path(folder, "earlier.jsonl")
+        is_there = _written(path, revision, earlier) and _is_wanted(earlier, sha256)
+        yield earlier if is_there else None
+
+
+def _written(path: Path, revision: str, place: Path) -> bool:
+    # A revision that starts with "-" would be an option of Git's.
+    if revision.startswith("-") or not path.parent.is_dir():
+        return False
+    command = ("git", "cat-file", "blob", f"{revision}:./{path.name}")
+    try:
+        with place.open("wb") as file:
+            done = subprocess.run(  # noqa: S603  # no shell
+                command,
+                cwd=path.parent,
+                env=environment(),
+                stdout=file,
+                stderr=subprocess.DEVNULL,
+                timeout=TIMEOUT,
+                check=False,
+            )
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _is_wanted(file: Path, sha256: str) -> bool:
+    with file.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest().startswith(sha256)

@@ -1,0 +1,65 @@
+"""The benchmarks measure what they print, on data that has no fault."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+ROW = re.compile(
+    r"^  ([a-z ,-]+?) +(-?[\d.]+) s +(-?[\d.]+) s +([\d.]+ MB|Linux only)$", re.MULTILINE
+)
+RATIO = re.compile(r"^  (wall|CPU|memory|again) +(\d+\.\d+) x of (.+)$", re.MULTILINE)
+
+
+def run(script: str, *arguments: str | Path) -> str:
+    """What a benchmark prints."""
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout
+
+
+def made(path: Path, size: str, *options: str | Path) -> Path:
+    run("conversations.py", size, path, *options)
+    return path
+
+
+def test_the_ratios_are_those_of_figures_measured_on_data_without_a_finding() -> None:
+    printed = run("datasets.py", "12ex", "400kB", "--repeat", "1")
+    first, second = re.split(r"^[\d,]+ examples, .* MB$", printed, flags=re.MULTILINE)[1:]
+    for part in (first, second):
+        rows = {name: float(wall) for name, wall, _cpu, _memory in ROW.findall(part)}
+        ratios = {name: float(value) for name, value, _of in RATIO.findall(part)}
+        assert len(rows) == 6
+        assert rows["plain checker"] > 0
+        assert rows["bare tokenizer"] > 0
+        assert ratios["wall"] == pytest.approx(rows["ours"] / rows["plain checker"], abs=0.02)
+    assert "(target " in first
+    assert ("of its own at 12ex" in second) == ("Linux only" not in second)
+
+
+def test_the_data_are_of_the_size_asked_for_and_the_same_each_time(tmp_path: Path) -> None:
+    one, two = (made(tmp_path / name, "30kB").read_bytes() for name in ("a", "b"))
+    assert one == two
+    assert len(one) - len(one.splitlines()[-1]) - 1 < 30_000 <= len(one)
+    assert len(made(tmp_path / "c", "17ex", "--seed", "2").read_bytes().splitlines()) == 17
+
+
+def test_the_data_have_all_kinds_of_examples(tmp_path: Path) -> None:
+    text = made(tmp_path / "data.jsonl", "600ex").read_text("utf-8")
+    for sign in ('"tools"', '"weight"', "```python", "습니다", "\\uc2b5", '"system"'):
+        assert sign in text
+
+
+def test_real_data_are_mixed_in_each_line_with_a_number_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "real"
+    folder.mkdir()
+    messages = [{"role": "user", "content": "Real?"}, {"role": "assistant", "content": "Yes."}]
+    (folder / "real.jsonl").write_text(json.dumps({"messages": messages}) + "\n", "utf-8")
+    lines = made(tmp_path / "mixed.jsonl", "100ex", "--data", folder).read_text("utf-8")
+    assert "Real? [" in lines
+    assert len(set(lines.splitlines())) == 100
