@@ -33,6 +33,7 @@ golden: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/odd_texts.py
 	$(BIN)/python benchmarks/datasets.py 1000ex 100MB 512MB
 
 big: .venv/dev.stamp

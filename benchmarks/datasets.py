@@ -53,6 +53,8 @@ TARGETS = {"wall": 0.75, "CPU": 2.0, "growth": 1.5}
 MOST_MEMORY, MOST_AGAIN = 350, 20
 """The most MB that ours may take, and the most ms for an unchanged file beyond start-up."""
 
+WORTH_COMPARING = 50_000_000
+"""Bytes above which a larger file should hardly take more memory."""
 EVERY = 0.05
 """Seconds between two samples of the memory."""
 
@@ -245,7 +247,7 @@ def ratios(measured: Measured, earlier: Measured | None) -> Iterator[str]:
     yield ratio("memory", ours.memory, plain.memory, "the plain checker")
     if ours.memory:
         yield f"  {'memory':8}{ours.memory / 1e6:.0f} MB (target {MOST_MEMORY})\n"
-    if earlier:
+    if earlier and earlier.bytes > WORTH_COMPARING:
         before = earlier.costs[FIRST].memory
         yield ratio("growth", ours.memory, before, f"its own memory at {earlier.size}")
     beyond = 1000 * (again.wall - empty.wall)

@@ -83,7 +83,9 @@ def _by_example(prints: Prints) -> defaultdict[int, list[Print]]:
     """Examples by what they say, the earliest of equal ones last."""
     groups: defaultdict[int, list[Print]] = defaultdict(list)
     for one in prints:
-        groups[one.example].insert(0, one)
+        groups[one.example].append(one)
+    for same in groups.values():
+        same.reverse()
     return groups
 
 
@@ -118,7 +120,8 @@ def _alike(old: Path, new: Path, went: list[Print], came: list[Print]) -> Iterat
 def _texts(path: Path, side: list[Print]) -> dict[Print, str]:
     by_line = {one.line: one for one in side}
     return {
-        by_line[number]: raw.decode("utf-8", "replace") for number, raw in _lines(path, by_line)
+        by_line[number]: raw.rstrip(b"\r\n").decode("utf-8", "replace")
+        for number, raw in _lines(path, by_line)
     }
 
 

@@ -27,8 +27,8 @@ def earlier_file(path: Path, revision: str, sha256: str = "") -> Iterator[Path |
 
 
 def _written(path: Path, revision: str, place: Path) -> bool:
-    # A revision that starts with "-" would be an option of Git's.
-    if revision.startswith("-") or not path.parent.is_dir():
+    # None would be the index, and one that starts with "-" an option of Git's.
+    if not revision or revision.startswith("-") or not path.parent.is_dir():
         return False
     command = ("git", "cat-file", "blob", f"{revision}:./{path.name}")
     try:

@@ -125,7 +125,7 @@ SUPERVISED: list[Told] = [
         chat(user([IMAGE]), assistant([IMAGE])),
         "DS135",
         "messages[1].content[0]",
-        "an image in a assistant message",
+        "an image in a message of role assistant",
     ),
     (chat(user([IMAGE]), assistant()), "DS140", "", "1 image(s)"),
     (chat(user([IMAGE] * 11), assistant()), "DS136", "", "11 images"),
@@ -278,7 +278,9 @@ def test_the_page_says_what_the_table_says() -> None:
     assert [section.partition("\n")[0] for section in sections] == expected
     for section, rule in zip(sections, RULES.values(), strict=True):
         severity, *why, remedy = section.strip().split("\n\n")[1:]
-        assert severity.startswith(f"Severity: {rule.severity}")
+        marks = {"firm": rule.is_firm, "told once a file": rule.is_summed}
+        told = ", ".join([rule.severity, *(mark for mark, holds in marks.items() if holds)])
+        assert severity == f"Severity: {told}"
         assert remedy == f"Remedy: {rule.remedy}"
         assert why
 

@@ -139,6 +139,19 @@ def test_what_is_much_alike_is_an_edit_and_nothing_else_is(
         assert likeness(gone, come) < ALIKE
 
 
+def test_the_end_of_the_last_line_is_no_likeness(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    asked, other = user("Where is my order?"), user("Where is my other order?")
+    old_line = encoded(chat(asked, assistant("Within two weeks.")))
+    new_line = encoded(chat(other, assistant("네"), tools=TOOLS))
+    diffs = []
+    for end in (b"", b"\n"):
+        old.write_bytes(old_line + end)
+        new.write_bytes(new_line + end)
+        diffs.append(compare(old, new, "supervised", None))
+    assert diffs[0] == diffs[1]
+
+
 @ON_DISK
 @given(sides=SIDES)
 def test_each_list_is_in_the_order_of_its_file(

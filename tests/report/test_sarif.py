@@ -195,7 +195,7 @@ def test_no_key_and_no_link_comes_out_of_other_peoples_words() -> None:
 
 def test_of_more_than_github_takes_the_errors_are_kept_and_the_rest_is_counted() -> None:
     warnings = [replace(WHOLE, line=line) for line in range(1, MOST_RESULTS + 1)]
-    run = valid([*warnings, DATA, SPEC])
+    (run,) = json.loads(sarif_log([*warnings, DATA, SPEC], TABLES, "1"))["runs"]
     assert len(run["results"]) == MOST_RESULTS
     assert [r["ruleId"] for r in run["results"] if r["level"] == "error"] == ["DS106", "SPEC104"]
     (notification,) = run["invocations"][0]["toolExecutionNotifications"]

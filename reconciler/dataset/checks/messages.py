@@ -93,7 +93,7 @@ def _check_part(part: object, message: Example, field: str) -> Findings:
         yield Finding("DS106", kind(part), "a typed content part", field)
     elif isinstance(part, dict) and part["type"] == "image_url":
         if message["role"] != "user":
-            found = f"an image in a {message['role']} message"
+            found = f"an image in a message of role {message['role']}"
             yield Finding("DS135", found, "images from the user only", field)
         yield from check_image(part, field)
 
