@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from socket import socketpair
 from subprocess import DEVNULL, Popen
+from typing import NoReturn
 
 from reconciler.dataset.examine import Block, Examiner, Question, Report
 from reconciler.errors import ReconcileError, WorkerLost
@@ -156,7 +157,11 @@ def serve(handles: list[int]) -> None:
     for handle in handles:
         if handle != mine:
             os.close(handle)
-    with suppress(EOFError, OSError), Connection(mine) as connection:
+    _work(examiner, mine)
+
+
+def _work(examiner: Examiner, handle: int) -> NoReturn:
+    with suppress(EOFError, OSError), Connection(handle) as connection:
         while True:
             report = examiner.examine(connection.recv())
             connection.send(report)
