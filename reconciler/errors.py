@@ -125,8 +125,8 @@ class WorkerLost(ReconcileError):
 
     def __init__(self) -> None:
         super().__init__(
-            "a process that checked the data ended by itself; run again with more memory: "
-            "together they need about 300 MB"
+            "a process that checked the data ended by itself; if the system ended it for want of "
+            "memory, give it more: lines of 10 MB take up to 600 MB each"
         )
 
 

@@ -83,5 +83,7 @@ def _run(arguments: list[str]) -> int:
             raise  # a bug of ours: its traceback is what we need
         return explain(error)
     if code == Exit.INTERRUPTED:
-        typer.echo("interrupted; what was sent goes on: see reconcile status", err=True)
+        is_local = arguments[:1] in (["validate"], ["data"])
+        goes_on = "" if is_local else "; what was sent goes on: see reconcile status"
+        typer.echo(f"interrupted{goes_on}", err=True)
     return code

@@ -81,6 +81,7 @@ def validate(
     """Check specs and datasets; nothing leaves the machine, no key is needed."""
     files = [path for path in paths or () if _is_dataset(path)]
     specs = [path for path in paths or () if path not in files]
+    _check_options(accept or (), is_used=bool(files), is_given=bool(accept or method or model))
     problems: list[Problem] = []
     sentences: list[str] = []
     with terminal.screen() as screen:
@@ -144,7 +145,27 @@ def diff(
 
 def _is_dataset(path: Path) -> bool:
     """A file that is no spec, or would be a dataset by its name if it were there."""
-    return path.suffix == ".jsonl" or (path.is_file() and path.suffix not in (".yaml", ".yml"))
+    from reconciler.errors import UsageError
+
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UsageError(f"{path} is neither a file nor a folder; a dataset is read from a file")
+    is_other = path.is_file() and path.suffix not in (".yaml", ".yml")
+    return is_other or (path.suffix == ".jsonl" and not path.is_dir())
+
+
+def _check_options(accept: Sequence[str], *, is_used: bool, is_given: bool) -> None:
+    """A specs' options stand in the specs; and a rule that is accepted exists."""
+    from reconciler.dataset.rules import RULES
+    from reconciler.errors import UsageError
+
+    if is_given and not is_used:
+        message = "--method, --model and --accept are for dataset files: specs have their own"
+        raise UsageError(message)
+    for rule in accept:
+        if rule not in RULES:
+            raise UsageError(f"there is no rule {rule}; they are listed in docs/dataset-rules.md")
+        if RULES[rule].is_firm:
+            raise UsageError(f"{rule} can't be accepted: what breaks it could not be checked")
 
 
 def _check_specs(
@@ -175,6 +196,8 @@ def _check_file(
 ) -> tuple[Sequence[Problem], list[str]]:
     from reconciler.dataset.report import problems
 
+    if flaw := _unreadable(path):
+        return (flaw,), []
     question, reading = _read(path, method, model, screen)
     found = problems(reading, str(path), frozenset(accept))
     if _has_errors(found):
@@ -190,6 +213,19 @@ def _placed(problems: Sequence[Problem], folder: Path, output: Findings) -> Sequ
     from reconciler.github import in_repository
 
     return in_repository(problems, folder, os.environ)
+
+
+def _unreadable(path: Path) -> Problem | None:
+    """What keeps the file from being read; found before that, so that others are still told."""
+    from reconciler.errors import Problem
+
+    if not path.is_file():
+        found, remedy = "no such file", "Correct the path."
+    elif not os.access(path, os.R_OK):
+        found, remedy = "a file that you may not read", "Give yourself the right to read it."
+    else:
+        return None
+    return Problem(str(path), 0, 0, "PATH204", "", found, "a dataset file", remedy)
 
 
 def _has_errors(problems: Sequence[Problem]) -> bool:
@@ -220,8 +256,7 @@ def _question(path: Path, method: Method | None, model: str) -> Question:
     from reconciler.dataset.read import method_of
     from reconciler.errors import UsageError
 
-    if not path.is_file():
-        raise UsageError(f"{path} is not a file")
+    _check_is_file(path)
     row = load_catalog().base(model) if model else None
     if model and row is None:
         known = ", ".join(row.id for row in load_catalog().models)
@@ -232,6 +267,13 @@ def _question(path: Path, method: Method | None, model: str) -> Question:
         example_limit=row.example_tokens if row else None,
         takes_images=row.images if row else None,
     )
+
+
+def _check_is_file(path: Path) -> None:
+    from reconciler.errors import UsageError
+
+    if not path.is_file():
+        raise UsageError(f"{path} is not a file")
 
 
 def _subject(path: Path, question: Question, model: str) -> Subject:
@@ -250,6 +292,7 @@ def _two(files: Sequence[Path], against: str) -> Iterator[tuple[Path, Path, str]
     from reconciler.load.history import earlier_file
 
     if len(files) == 2 and not against:
+        _check_is_file(files[0])
         yield files[0], files[1], str(files[0])
     elif len(files) == 1 and against:
         with earlier_file(files[0], against) as old:

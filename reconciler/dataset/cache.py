@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, astuple
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
@@ -122,7 +124,10 @@ def open_cache(environment: Mapping[str, str]) -> FactsCache | None:
     chosen = environment.get(VARIABLE)
     if chosen == "":
         return None
-    return FactsCache(Path(chosen) if chosen else user_cache_path("reconciler") / "datasets")
+    try:
+        return FactsCache(Path(chosen) if chosen else user_cache_path("reconciler") / "datasets")
+    except RuntimeError:  # nobody's home: a user without a home folder
+        return None
 
 
 # ---- entries ---------------------------------------------------------------------------------
@@ -175,9 +180,10 @@ def _sum(text: bytes) -> bytes:
 
 @cache
 def _ruleset() -> str:
-    """The digest of our own rules, as they are written: no change of them can be forgotten."""
+    """The digest of our own rules, as they are written, and the versions of what they stand on."""
     sources = sorted(Path(__file__).parent.rglob("*.py"))
-    return _digest(*(source.read_text("utf-8") for source in sources))
+    versions = [version(name) for name in ("jiter", "pillow", "tiktoken")]
+    return _digest(sys.version, *versions, *(source.read_text("utf-8") for source in sources))
 
 
 def _digest(*parts: str) -> str:

@@ -16,15 +16,18 @@ from reconciler.dataset.examine import Question
 from reconciler.dataset.facts import DataDiff, Edit, Line
 from reconciler.dataset.prints import Print, Prints, parts_of_both
 from reconciler.dataset.read import read_dataset
+from reconciler.dataset.report import problems
 from reconciler.dataset.shapes import Method
 from reconciler.dataset.spoken import turns_of
 from reconciler.dataset.tokens import Counting, counter
+from reconciler.errors import InvalidInput, Severity
 
 ALIKE = 75.0
 """Likeness of two lines, in percent by Levenshtein's ratio, from which one is the other's edit."""
 
-_MOST_COMPARED = 200
-"""Lines of each side that are compared letter by letter: the work grows with their square."""
+_MOST_COMPARED, _LONGEST_COMPARED, _MOST_WORK = 200, 20_000, 20_000_000_000
+"""Lines of a side, bytes of a line, and letters of one side times letters of the other that are
+compared letter by letter: half a second's work."""
 
 
 def compare(old: Path, new: Path, method: Method, encoding: str | None) -> DataDiff:
@@ -36,6 +39,7 @@ def compare(old: Path, new: Path, method: Method, encoding: str | None) -> DataD
         encoding: tiktoken's name of the vocabulary to count by; None counts nothing.
 
     Raises:
+        InvalidInput: a file holds no example of the method.
         OSError: a file can't be read.
     """
     went, came, unchanged = _differing(old, new, method)
@@ -66,7 +70,7 @@ def _differing(old: Path, new: Path, method: Method) -> tuple[list[Print], list[
     with ExitStack() as stack:
         sides = [stack.enter_context(closing(Prints())) for _ in range(2)]
         for path, prints in zip((old, new), sides, strict=True):
-            read_dataset(path, Question(method), prints=prints)
+            _fingerprint(path, method, prints)
         for earlier, later in parts_of_both(*sides):
             waiting = _by_example(earlier)
             for one in later:
@@ -77,6 +81,13 @@ def _differing(old: Path, new: Path, method: Method) -> tuple[list[Print], list[
                     came.append(one)
             went += [one for left in waiting.values() for one in left]
     return sorted(went), sorted(came), unchanged
+
+
+def _fingerprint(path: Path, method: Method, prints: Prints) -> None:
+    reading = read_dataset(path, Question(method), prints=prints)
+    if reading.bytes and not prints.count:
+        found = problems(reading, str(path), frozenset({"DS111"}))
+        raise InvalidInput(tuple(one for one in found if one.severity is Severity.ERROR))
 
 
 def _by_example(prints: Prints) -> defaultdict[int, list[Print]]:
@@ -110,18 +121,22 @@ def _alike(old: Path, new: Path, went: list[Print], came: list[Print]) -> Iterat
     from rapidfuzz import fuzz, process
 
     before, after = _texts(old, went), _texts(new, came)
-    for one in came:
-        found = process.extractOne(after[one], before, scorer=fuzz.ratio, score_cutoff=ALIKE)
+    if sum(map(len, before.values())) * sum(map(len, after.values())) > _MOST_WORK:
+        return
+    for one, text in after.items():
+        found = process.extractOne(text, before, scorer=fuzz.ratio, score_cutoff=ALIKE)
         if found:
             del before[found[2]]
             yield found[2], one
 
 
 def _texts(path: Path, side: list[Print]) -> dict[Print, str]:
+    """The lines that are short enough to be compared, in the file's order."""
     by_line = {one.line: one for one in side}
     return {
         by_line[number]: raw.rstrip(b"\r\n").decode("utf-8", "replace")
         for number, raw in _lines(path, by_line)
+        if len(raw) <= _LONGEST_COMPARED
     }
 
 

@@ -21,7 +21,7 @@ from reconciler.dataset.checks.examples import (
 )
 from reconciler.dataset.checks.files import check_length
 from reconciler.dataset.checks.lines import parse_line
-from reconciler.dataset.checks.texts import check_texts, is_suspicious
+from reconciler.dataset.checks.texts import check_elsewhere, check_texts, is_suspicious
 from reconciler.dataset.prints import digests, fingerprint, pack, transcript
 from reconciler.dataset.rules import Finding
 from reconciler.dataset.shapes import Example, Method, Plain, plain_messages
@@ -181,6 +181,7 @@ class _Run:
         report.breaches.add(number, found)
         turns = list(turns_of(example))
         report.breaches.add(number, check_texts(turns))
+        report.breaches.add(number, check_elsewhere(example, turns))
         images = sum(map(count_images, conversations(example)))
         report.images += images
         report.with_images += images > 0

@@ -38,10 +38,12 @@ RULES: dict[str, Rule] = {
     "DS101": Rule(
         "The line is not valid JSON.",
         "Write one JSON object a line; a line break inside a text is written \\n.",
+        is_firm=True,
     ),
     "DS102": Rule(
         "The line is JSON, but not an object.",
         "Write each example as an object on a line of its own, without an array around them.",
+        is_firm=True,
     ),
     "DS103": Rule(
         "The line's format is another method's, or another tool's.",
@@ -87,6 +89,7 @@ RULES: dict[str, Rule] = {
     "DS113": Rule(
         "The line is not plain UTF-8 text: a wrong encoding, a byte-order mark, or a NUL byte.",
         "Save the file as UTF-8 without a byte-order mark.",
+        is_firm=True,
     ),
     "DS114": Rule(
         "The line is blank.",
@@ -154,6 +157,7 @@ RULES: dict[str, Rule] = {
     "DS127": Rule(
         "The line holds more than one JSON value.",
         "Start each object on a line of its own.",
+        is_firm=True,
     ),
     "DS128": Rule(
         "A text holds half of a character: an unpaired surrogate escape such as \\ud83d.",

@@ -13,7 +13,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -75,7 +75,8 @@ def _folders() -> Iterator[Path]:
     # An empty variable tells tiktoken to keep no files, and so to fetch: then ours is meant.
     if chosen := os.environ.get(_FOLDER_VARIABLE):
         yield Path(chosen)
-    yield user_cache_path("reconciler") / "tiktoken"
+    with suppress(RuntimeError):  # a user without a home folder
+        yield user_cache_path("reconciler") / "tiktoken"
 
 
 def _file_name(encoding: str) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from reconciler.dataset.compare import compare
 from reconciler.dataset.shapes import METHODS
 from reconciler.diff import Difference, FieldChange
+from reconciler.errors import ReconcileError
 from reconciler.load.history import earlier_file
 from reconciler.plan import Action, Create, Plan
 from reconciler.report.data import diff_line
 from reconciler.state import Training
+
+LARGEST = 100_000_000
+"""Bytes above which a pass doesn't stop to compare: `reconcile data diff` does."""
 
 _FIELDS = {"dataset.training": 0, "dataset.validation": 1}
 
@@ -45,8 +50,13 @@ def _change(
     commit, digest = difference.earlier_commit, change.before.removeprefix("sha256:")
     if change.before == digest:  # there was no such file
         return change
-    with earlier_file(path, commit.removesuffix("-dirty"), digest) as old:
-        if old is None:
-            return change
-        encoding = training.datasets[index].encoding or None
-        return replace(change, note=diff_line(compare(old, path, method, encoding)))
+    if training.datasets[index].bytes > LARGEST:
+        return change
+    with (
+        suppress(OSError, ReconcileError),  # a note is never worth a failed pass
+        earlier_file(path, commit.removesuffix("-dirty"), digest) as old,
+    ):
+        if old is not None:
+            encoding = training.datasets[index].encoding or None
+            return replace(change, note=diff_line(compare(old, path, method, encoding)))
+    return change

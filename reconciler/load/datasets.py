@@ -1,4 +1,4 @@
-"""From the paths that drafts name to the facts of their data; each file is read once a pass."""
+"""From the paths that drafts name to the facts of their data: read once for each question."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.dataset.read import read_dataset
 from reconciler.dataset.report import problems
 from reconciler.dataset.rules import RULES
 from reconciler.dataset.shapes import METHODS
-from reconciler.errors import Problem, Severity
+from reconciler.errors import DatasetChanged, Problem, Severity
 from reconciler.load.documents import Draft
 from reconciler.load.flaw import Flaw, clip, did_you_mean
 from reconciler.load.paths import regular_file, unreachable
@@ -139,7 +139,7 @@ class DatasetReader:
             at, name = _written(draft, "validation")
             self.problems.append(_SAME.at(draft.at(*at), name))
             return validation
-        find = partial(_leaked, trained, held_out)
+        find = partial(_leaked, training, validation)
         digests = (trained.question.method, known.sha256, reading.sha256)
         leaked = self.cache.breach("DS145", digests, find) if self.cache else find()
         if not leaked.total:
@@ -147,14 +147,21 @@ class DatasetReader:
         return held_out, replace(reading, breaches={**reading.breaches, "DS145": leaked})
 
 
-def _leaked(training: _Asked, validation: _Asked) -> Breach:
-    """The validation examples that ask what a training example asks."""
-    for asked in (training, validation):
-        if not asked.prints.count:  # its Reading was known, so that nothing was read
-            read_dataset(asked.path, replace(asked.question, encoding=None), prints=asked.prints)
+def _leaked(training: _Read, validation: _Read) -> Breach:
+    """The validation examples that ask what a training example asks.
+
+    Raises:
+        DatasetChanged: a file is not what it was a moment ago.
+    """
+    for asked, known in (training, validation):
+        if not asked.prints.count:  # its Reading was known, or its fingerprints are gone
+            question = replace(asked.question, encoding=None)
+            again = read_dataset(asked.path, question, prints=asked.prints)
+            if again.sha256 != known.sha256 or "DS120" in again.breaches:
+                raise DatasetChanged(f"{asked.path} changed while it was read; run again")
     found = FirstLines("DS145", "the prompt of line {} of the training file")
-    for line, known in shared(validation.prints, training.prints):
-        found.add(line, known)
+    for line, other in shared(validation[0].prints, training[0].prints):
+        found.add(line, other)
     return found.breach()
 
 

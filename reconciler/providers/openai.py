@@ -314,7 +314,7 @@ def _status_error(error: openai.APIStatusError) -> Exception:
         return _refused(error)
     words = text_of(error.body, "message")
     told = f": {redact(words)}" if words else ""
-    return Unavailable(f"the endpoint answered {error.status_code}, retries included{told}")
+    return Unavailable(f"the endpoint answered {error.status_code}, also when asked again{told}")
 
 
 def _refused(error: openai.APIStatusError) -> Refused:

@@ -36,8 +36,8 @@ from reconciler.providers.objects import Raw, mapping_of, text_of
 Progress = Callable[[int], None]
 Answer = TypeVar("Answer")
 
-ATTEMPTS = 6
-"""How often a request that fails in passing is sent, within some seconds."""
+LONGEST_PAUSE = 30.0
+"""Seconds between two sendings of a request that fails in passing, at the most."""
 UPLOADS = 2
 """How often an upload is begun: a laptop may have slept; a line that is too slow stays so."""
 _CHUNK = 1024 * 1024
@@ -54,12 +54,15 @@ class UploadLimits:
         part: "64 MB": what OpenAI's own SDK sends (its ``DEFAULT_PART_SIZE``).
         total: "8 GB": above it nothing is sent; a service that takes less says so at the start.
         at_once: parts under way at a time.
+        patience: seconds for which a request that fails in passing is sent again: an outage of
+            minutes must not throw away what has taken an hour.
     """
 
     single: int = 512_000_000
     part: int = 64 * 1024 * 1024
     total: int = 8 * 1024**3
     at_once: int = 4
+    patience: float = 300.0
 
 
 OPENAI_LIMITS = UploadLimits()
@@ -120,7 +123,9 @@ def send(
         if size <= limits.single:
             piece = source.piece(0, size, sha256)
             meter = _Meter(progress)
-            return _retried(lambda: calls.whole(name, _body(CheckedStream(piece, meter.sent))))
+            return _retried(
+                lambda: calls.whole(name, _body(CheckedStream(piece, meter.sent))), limits.patience
+            )
         return _Upload(calls, source.survey(sha256, limits.part), name, limits, progress).send()
 
 
@@ -267,6 +272,7 @@ class _Upload:
         self._survey = survey
         self._name = name
         self._at_once = limits.at_once
+        self._patience = limits.patience
         self._meter = _Meter(progress)
         self._stop = Event()
 
@@ -284,7 +290,7 @@ class _Upload:
             ) from error
 
     def _send_once(self) -> Raw:
-        begun = _retried(lambda: self._calls.begin(self._name, self._survey.size))
+        begun = _retried(lambda: self._calls.begin(self._name, self._survey.size), self._patience)
         upload_id = text_of(begun, "id")
         if not upload_id:
             raise Unavailable("the endpoint began an upload without an id")
@@ -318,7 +324,7 @@ class _Upload:
             return part_id
 
         with _told_of_expiry():
-            return _retried(once)
+            return _retried(once, self._patience)
 
     def _sent(self, piece: Piece, position: int) -> None:
         if self._stop.is_set():
@@ -346,7 +352,7 @@ class _Upload:
                 return made
 
         with _told_of_expiry():
-            return _retried(once)
+            return _retried(once, self._patience)
 
 
 def _file_in(upload: Raw) -> Raw:
@@ -371,8 +377,10 @@ def _told_of_expiry() -> Iterator[None]:
         raise
 
 
-def _retried(once: Callable[[], Answer]) -> Answer:
-    for attempt in stamina.retry_context(on=Unavailable, attempts=ATTEMPTS, timeout=None):
+def _retried(once: Callable[[], Answer], patience: float) -> Answer:
+    for attempt in stamina.retry_context(
+        on=Unavailable, attempts=None, timeout=patience, wait_max=LONGEST_PAUSE
+    ):
         with attempt:
             return once()
     raise AssertionError  # pragma: no cover  # retry_context returns or raises

@@ -16,8 +16,19 @@ from reconciler.report.summary import TROUBLE, standing
 
 
 def problem_annotations(problems: Iterable[Problem]) -> str:
-    """One command a problem, at its line; empty if there is none."""
-    return "\n".join(map(_problem, sorted(problems)))
+    """One command a problem, at its line; empty if there is none.
+
+    GitHub shows the first ten errors and warnings of a step: the first of each rule and file go
+    before all others.
+    """
+    seen: set[tuple[str, str]] = set()
+    first: list[Problem] = []
+    rest: list[Problem] = []
+    for problem in sorted(problems):
+        kind = (problem.file, problem.rule)
+        (rest if kind in seen else first).append(problem)
+        seen.add(kind)
+    return "\n".join(map(_problem, [*first, *rest]))
 
 
 def plan_annotations(plan: Plan) -> str:

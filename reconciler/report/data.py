@@ -63,6 +63,7 @@ def stats_json(subject: Subject, reading: Reading) -> str:
         "bytes": reading.bytes,
         "examples": reading.examples,
         "encoding": reading.encoding,
+        "findings": _findings(reading),
         **asdict(reading.stats),
         "model": subject.model or None,
         "costs": [
@@ -73,6 +74,10 @@ def stats_json(subject: Subject, reading: Reading) -> str:
         else [],
     }
     return json.dumps(told, indent=2)
+
+
+def _findings(reading: Reading) -> dict[str, int]:
+    return {rule: breach.total for rule, breach in reading.breaches.items()}
 
 
 def _roles(reading: Reading) -> Iterator[str]:
@@ -102,6 +107,9 @@ def _lengths(reading: Reading) -> Iterator[str]:
 
 def _notes(reading: Reading) -> Iterator[str]:
     stats = reading.stats
+    if found := _findings(reading):
+        told = ", ".join(f"{rule} {number(total)}" for rule, total in found.items())
+        yield f"what was found in it (reconcile validate says where): {told}"
     if stats.cut:
         examples = counted(stats.cut_examples, "example")
         yield f"{examples} too long for the base: {counted(stats.cut, 'token')} are cut off"
@@ -136,7 +144,7 @@ def _usd(subject: Subject, reading: Reading, epochs: int) -> float | None:
 
 
 def diff_line(diff: DataDiff) -> str:
-    """``12 examples added, 3 removed, 2 edited, +595 tokens``; or that none differs."""
+    """``12 examples added, 3 removed, 2 edited, +595 tokens``; or that there is none."""
     told = [
         f"{number(count)} {word}"
         for count, word in (
@@ -147,7 +155,7 @@ def diff_line(diff: DataDiff) -> str:
         if count
     ]
     if not told:
-        return "the same examples, written otherwise"
+        return "no example added, removed or edited"
     first, *rest = told
     count, _, word = first.partition(" ")
     noun = "example" if count == "1" else "examples"

@@ -51,7 +51,7 @@ def problems_json(problems: Iterable[Problem]) -> str:
 
 def _problem(problem: Problem) -> dict[str, object]:
     return {
-        "file": problem.file,
+        "file": plain(problem.file),
         "line": problem.line,
         "column": problem.column,
         "rule": problem.rule,

@@ -24,7 +24,7 @@ from reconciler.dataset.read import read_dataset
 from reconciler.dataset.report import problems
 from reconciler.dataset.rules import RULES
 from reconciler.dataset.shapes import Method
-from reconciler.errors import Problem
+from reconciler.errors import InvalidInput, Problem
 from reconciler.report.annotations import problem_annotations
 from reconciler.report.data import Subject, diff_json, diff_line, diff_text, stats_json, stats_text
 from reconciler.report.markdown import problems_markdown
@@ -209,9 +209,12 @@ def written(path: Path, before: Path, method: Method, cache: FactsCache) -> str:
     """All that is said of a file, and of what changed in it."""
     question = Question(method, "o200k_base", example_limit=3, takes_images=False)
     reading = cache.reading(path, question)
-    difference = compare(before, path, method, None)
     found = problems(reading, "train.jsonl")
     assert found
+    try:
+        difference = compare(before, path, method, None)
+    except InvalidInput as error:  # not one example of the method is in it
+        return "\n".join([*reports(found), *reports(error.problems)])
     return "\n".join([*reports(found), *figures(reading, difference, method)])
 
 

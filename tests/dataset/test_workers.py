@@ -153,7 +153,7 @@ def test_a_killed_worker_is_said_in_plain_words(how_many: int) -> None:
         list(examined(killing(how_many), SUPERVISED, 2))
     assert isinstance(raised.value, ReconcileError)
     assert "ended by itself" in str(raised.value)
-    assert "run again with more memory" in str(raised.value)
+    assert "for want of memory" in str(raised.value)
     assert none_is_left()
 
 

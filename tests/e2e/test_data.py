@@ -61,6 +61,30 @@ def test_an_accepted_rule_is_not_told(project: Project) -> None:
     assert (ran.code, "DS111" in ran.out) == (0, False)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data/one.jsonl", "--accept", "DS999"],
+        ["data/one.jsonl", "--accept", "DS101"],
+        ["specs", "--accept", "DS144"],
+        ["--model", MODEL],
+        ["/dev/null"],
+    ],
+)
+def test_options_that_would_change_nothing_are_wrong_usage(
+    project: Project, arguments: list[str]
+) -> None:
+    ran = project.run("validate", *arguments)
+    assert (ran.code, ran.out) == (64, "")
+
+
+def test_a_file_that_is_not_there_hides_nothing_of_another(project: Project) -> None:
+    spoil(project, 3)
+    ran = project.run("validate", "data/one.jsonl", "data/none.jsonl", "-o", "json")
+    rules = [problem["rule"] for problem in json.loads(ran.out)["problems"]]
+    assert (ran.code, rules) == (1, ["PATH204", "DS105"])
+
+
 def test_the_base_says_how_long_an_example_may_be(project: Project) -> None:
     lines = [*lines_of(12, "answer"), *lines_of(1, "word " * 70_000)]
     project.write("data/long.jsonl", "".join(lines))
@@ -123,13 +147,15 @@ def spec_with(project: Project, dataset: str) -> str:
 
 
 def test_the_pre_commit_hook_runs_what_is_installed(project: Project) -> None:
-    [hook] = yaml.safe_load(HOOKS.read_text())
-    command, *arguments = hook["entry"].split()
-    assert command == "reconcile"
-    assert project.run(*arguments).code == 0
-    pattern = re.compile(hook["files"])
-    assert all(map(pattern.search, ("specs/a.yaml", "reconciler.yaml", "data/x.jsonl")))
-    assert not pattern.search("README.md")
+    specs, data = yaml.safe_load(HOOKS.read_text())
+    for hook, given in ((specs, []), (data, ["data/one.jsonl"])):
+        command, *arguments = hook["entry"].split()
+        assert command == "reconcile"
+        assert project.run(*arguments, *given).code == 0
+        assert re.search(hook["files"], "data/x.jsonl")
+        assert not re.search(hook["files"], "README.md")
+    assert re.search(specs["files"], "models/a.yaml")
+    assert specs["pass_filenames"] is False
 
 
 # ---- data stats, data diff -------------------------------------------------------------------
@@ -141,6 +167,10 @@ def test_figures_of_a_file(project: Project) -> None:
     assert told["tokens"] == sum(told["by_role"].values())
     assert told["learned"] == told["by_role"]["assistant"]
     assert sum(told["histogram"].values()) == 12
+    assert told["findings"] == {}
+    spoil(project, 3)
+    assert "DS105 1" in project.run("data", "stats", "data/one.jsonl").out
+    project.data()
     text = project.run("data", "stats", "data/one.jsonl", "--model", MODEL).out
     assert text.startswith(f"data/one.jsonl: 12 supervised examples, {told['tokens']} tokens\n")
     assert "8 epochs" in text  # 100 // 12
@@ -174,6 +204,23 @@ def test_a_difference_is_told_by_content(project: Project) -> None:
     assert ran.code == 0
     assert ran.out.startswith("data/one.jsonl against HEAD: ")
     assert "10 examples unchanged" in ran.out
+
+
+@pytest.mark.parametrize("old", ["version https://git-lfs.github.com/spec/v1\n", "junk\n" * 12])
+def test_what_is_no_dataset_is_not_compared(project: Project, old: str) -> None:
+    project.write("data/old.jsonl", old)
+    ran = project.run("data", "diff", "data/old.jsonl", "data/one.jsonl")
+    assert (ran.code, ran.out) == (1, "")
+    assert "data/old.jsonl" in ran.err
+
+
+def test_long_lines_are_compared_by_their_prompts_alone(project: Project) -> None:
+    for name, word in (("old", "a"), ("new", "b")):
+        lines = [line.replace("What", f"{word * 400_000} What") for line in lines_of(12, "x")]
+        project.write(f"data/{name}.jsonl", "".join(lines))
+    ran = project.run("data", "diff", "data/old.jsonl", "data/new.jsonl", "-o", "json")
+    told = json.loads(ran.out)
+    assert (len(told["added"]), len(told["removed"]), told["edited"]) == (12, 12, [])
 
 
 def test_a_revision_that_git_does_not_have_is_wrong_usage(project: Project) -> None:

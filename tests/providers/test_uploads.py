@@ -19,7 +19,7 @@ import stamina
 
 from reconciler.errors import DatasetChanged, ProviderError, Refused, Unavailable
 from reconciler.providers.openai import OpenAIProvider
-from reconciler.providers.uploads import ATTEMPTS, OPENAI_LIMITS, UploadLimits
+from reconciler.providers.uploads import OPENAI_LIMITS, UploadLimits
 from reconciler.sandbox import embedded
 from reconciler.state import Endpoint, RemoteFile
 from tests.e2e.conftest import lines_of
@@ -68,6 +68,10 @@ class Upload:
             and self.content(file.id) == self.path.read_bytes()
             and sum(self.told) == self.path.stat().st_size
         )
+
+
+ATTEMPTS = 6
+"""As many as some seconds of an outage would see."""
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.dataset.privacy import is_suspect, personal_in, secret_in
 from reconciler.dataset.rules import Finding
-from reconciler.dataset.shapes import Findings
+from reconciler.dataset.shapes import Example, Findings
 from reconciler.dataset.spoken import TOOLS, Turn
 
 # The special tokens of cl100k_base, o200k_base and OpenAI's chat format.
@@ -19,6 +19,7 @@ _SPECIAL = re.compile(
     r"<\|(?:endoftext|fim_(?:prefix|middle|suffix)|endofprompt|im_(?:start|end|sep))\|>"
 )
 
+_DECLARATIONS = ("tools", "functions")
 _PERSONAL = {
     "e-mail": ("DS149", "e-mail address(es)"),
     "phone": ("DS150", "phone number(s)"),
@@ -33,6 +34,30 @@ def check_texts(turns: Sequence[Turn]) -> Findings:
     if is_suspicious("\n".join([text for turn in turns for _, text in turn.texts])):
         for turn in turns:
             yield from _check_turn(turn)
+
+
+def check_elsewhere(example: Example, turns: Sequence[Turn]) -> Findings:
+    """A secret in any text that nobody says: an unknown key, an image's URL. One a line.
+
+    Tools are looked at as they are declared; what a data URL holds is no text.
+    """
+    said = {text for turn in turns for _, text in turn.texts}
+    for text in _strings(example):
+        if text not in said and not text.startswith("data:") and secret_in(text):
+            yield Finding("DS148", secret_in(text), "no secret")
+            return
+
+
+def _strings(example: Example) -> Iterator[str]:
+    waiting: list[object] = [example]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += [held for key, held in value.items() if key not in _DECLARATIONS]
 
 
 def is_suspicious(texts: str) -> bool:

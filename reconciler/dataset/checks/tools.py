@@ -144,16 +144,19 @@ def check_calling(messages: list[object], holder: Example, field: str) -> Findin
 
 
 def _check_answers(messages: list[object], field: str) -> Findings:
-    """Each call has an id of its own, and each tool message names a call made before it."""
+    """Each call has the id of no call still open, and each tool message names an earlier call."""
     made: set[str] = set()
+    unanswered: set[str] = set()
     for index, message in enumerate(map(object_of, messages)):
         for number, call_id in _call_ids(message):
-            if call_id in made:
+            if call_id in unanswered:
                 place = f"{field}[{index}].tool_calls[{number}].id"
                 yield Finding("DS115", "the id of another call", "an id of its own", place)
             made.add(call_id)
+            unanswered.add(call_id)
         if message.get("role") == "tool":
             yield from _check_answer(message, made, f"{field}[{index}].tool_call_id")
+            unanswered.discard(str(message.get("tool_call_id")))
 
 
 def _check_answer(message: Example, made: set[str], field: str) -> Findings:

@@ -84,6 +84,10 @@ def said(*texts: str) -> list[Row]:
     return [*asked, *(chat(user(), assistant(text)) for text in texts[1::2])]
 
 
+def _image(url: str) -> Row:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
 def _twice(text: str) -> Row:
     return chat(user(f"{text} or {text}?"), assistant())
 
@@ -113,6 +117,18 @@ SECRETS: Classes = {
             ),
         ),
         *each("DS148", pair(assistant("A"), assistant(f"Take {SLACK}.")), like=DPO),
+    ],
+    "a secret that nobody says": [
+        *each(
+            "DS147 DS148",
+            chat(user(), assistant(), api_key=OPENAI),
+            chat(user(metadata={"source": [{"token": GITHUB}]}), assistant()),
+        ),
+        *each(
+            "DS148",
+            chat(user([{"type": "text", "text": "?", "note": AMAZON}]), assistant()),
+            chat(user([_image(f"https://a.example.org/b.png?key={GOOGLE}")]), assistant()),
+        ),
     ],
     "more than one secret in an example": [
         *each("DS148", _twice(GITHUB), chat(user(), assistant(f"{AMAZON} {OPENAI}"))),

@@ -122,7 +122,7 @@ CALLS: Classes = {
     "two calls with one id": each(
         "DS115",
         tooled(calling(call(), call(arguments='{"order": 8}'))),
-        tooled(calling(call()), result(), calling(call())),
+        tooled(calling(call(), call()), result(), calling(call("call_2"))),
         tooled(calling(call("a"), call("b"), call("a"))),
     ),
     "a tool message that answers no call": [

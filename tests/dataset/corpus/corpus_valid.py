@@ -186,7 +186,8 @@ TOOLS: dict[str, Case] = {
         tooled(calling(call())), chat(user("And?"), calling(call("a"), call("b")), tools=[tool()])
     ),
     "two rounds of calls": valid(
-        tooled(calling(call("a")), result("a"), calling(call("b")), result("b"), assistant())
+        tooled(calling(call("a")), result("a"), calling(call("b")), result("b"), assistant()),
+        tooled(calling(call()), result(), calling(call()), result(), assistant()),
     ),
     "words beside a call": valid(
         tooled(calling(call(), content="One moment."), result(), assistant()),
