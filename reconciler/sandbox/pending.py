@@ -86,10 +86,14 @@ def join(store: Store, upload_id: str, part_ids: Sequence[str], name: str) -> tu
     """Write the parts one after another into a file beside them; return it and its MD5."""
     folder = folder_of(store, upload_id)
     joined, md5 = folder / name, hashlib.md5(usedforsecurity=False)
-    with joined.open("wb") as file:
-        for chunk in _chunks(folder / part_id for part_id in part_ids):
-            file.write(chunk)
-            md5.update(chunk)
+    try:
+        with joined.open("wb") as file:
+            for chunk in _chunks(folder / part_id for part_id in part_ids):
+                file.write(chunk)
+                md5.update(chunk)
+    except FileNotFoundError:  # another request ended the upload and removed its parts
+        joined.unlink(missing_ok=True)
+        raise
     return joined, md5.hexdigest()
 
 

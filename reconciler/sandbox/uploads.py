@@ -116,11 +116,13 @@ def complete_upload(call: Call) -> Json:
     upload = _find_pending(call.sandbox, call.path["upload"])
     reject_unknown(call.body, ("part_ids", "md5"))
     part_ids, md5 = _part_ids(call.body), text(call.body, "md5")
-    _check_parts(call.sandbox, upload, part_ids)
     try:
+        _check_parts(call.sandbox, upload, part_ids)
         return _make_file(call, upload, part_ids, md5)
-    except FileNotFoundError:  # cancelled, or completed by another request, meanwhile
-        raise _refusal(call.sandbox, upload.id) from None
+    except (FileNotFoundError, ApiError):
+        # Cancelled, or completed by another request, meanwhile: its parts are gone.
+        _find_pending(call.sandbox, upload.id)
+        raise
 
 
 def _part_ids(body: Json) -> list[str]:
