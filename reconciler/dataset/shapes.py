@@ -64,8 +64,8 @@ def plain_messages(example: Example) -> list[Plain]:
     for message in messages:
         if not is_plain(message):
             return []
-        if message["role"] == "assistant" and is_learned(message):
-            is_learnable = True
+        if not is_learnable and message["role"] == "assistant":
+            is_learnable = is_learned(message)
     return messages if is_learnable else []
 
 

@@ -159,10 +159,10 @@ def renamed(row: Row) -> Iterator[Line]:
 def broken(row: Row) -> Iterator[bytes]:
     """The row as a line that is no JSON, or not such as it should be."""
     line = encoded(row)
-    yield from (line[:end] for end in range(1, len(line), 29))
-    yield from (line[start:] for start in range(1, len(line), 41))
-    yield from (line[:at] + b"\\" + line[at:] for at in range(5, len(line), 37))
-    yield from (line[:at] + b"\t\x1b" + line[at:] for at in range(5, len(line), 53))
+    yield from (line[:end] for end in range(1, len(line), 61))
+    yield from (line[start:] for start in range(1, len(line), 83))
+    yield from (line[:at] + b"\\" + line[at:] for at in range(5, len(line), 71))
+    yield from (line[:at] + b"\t\x1b" + line[at:] for at in range(5, len(line), 97))
     yield from (
         b"\xef\xbb\xbf" + line,
         line + b"\0",

@@ -42,10 +42,10 @@ def check_elsewhere(example: Example, turns: Sequence[Turn]) -> Findings:
     Tools are looked at as they are declared; what a data URL holds is no text.
     """
     said = {text for turn in turns for _, text in turn.texts}
-    for text in _strings(example):
-        if text not in said and not text.startswith("data:") and secret_in(text):
-            yield Finding("DS148", secret_in(text), "no secret")
-            return
+    others = [text for text in _strings(example) if text not in said]
+    texts = [text for text in others if not text.startswith("data:")]
+    if is_suspect("\n".join(texts)):
+        yield from _first(_secrets([("", text) for text in texts]))
 
 
 def _strings(example: Example) -> Iterator[str]:
