@@ -94,7 +94,7 @@ def validate(
             problems += _placed(found, Path.cwd(), output)
             sentences += sentence
     _show(problems, output)
-    if output in (Findings.TEXT, Findings.MARKDOWN):
+    if sentences and output in (Findings.TEXT, Findings.MARKDOWN):
         terminal.result("\n".join(sentences))
     return Exit.ERROR if _has_errors(problems) else Exit.DONE
 
@@ -133,8 +133,8 @@ def diff(
 
     with _two(files, against) as (old, new, name):
         question = _question(new, method, model)
-        encoding = question.encoding
-        found = compare(old, new, question.method, encoding)
+        old_name = f"{new} at {against}" if against else ""
+        found = compare(old, new, question.method, question.encoding, old_name=old_name)
     show = diff_json if output is Figures.JSON else diff_text
     terminal.result(show(_subject(new, question, model), name, found))
     return Exit.DONE

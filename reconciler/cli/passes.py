@@ -174,31 +174,32 @@ def follow(scope: Scope, request: Request, manner: Manner, deadline: float | Non
 def show_status(seen: Pass, output: Format) -> None:
     """Write how each spec stands to stdout in the wanted format."""
     from reconciler.report.json import status_json
-    from reconciler.report.markdown import plan_markdown
     from reconciler.report.text import status_text
 
-    match output:
-        case Format.TEXT:
-            terminal.result(terminal.coloured(status_text(seen.plan)))
-        case Format.MARKDOWN:
-            terminal.result(plan_markdown(seen.plan))
-        case Format.JSON:
-            terminal.result(status_json(seen.plan))
+    _show(seen.plan, output, status_text, status_json)
 
 
 def show_plan(seen: Pass, output: Format) -> None:
     """Write a plan to stdout in the wanted format."""
     from reconciler.report.json import plan_json
-    from reconciler.report.markdown import plan_markdown
     from reconciler.report.text import plan_text
+
+    _show(seen.plan, output, plan_text, plan_json)
+
+
+def _show(
+    plan: Plan, output: Format, as_text: Callable[[Plan], str], as_json: Callable[[Plan], str]
+) -> None:
+    """One of the formats; Markdown tells plan and status in one document."""
+    from reconciler.report.markdown import plan_markdown
 
     match output:
         case Format.TEXT:
-            terminal.result(terminal.coloured(plan_text(seen.plan)))
+            terminal.result(terminal.coloured(as_text(plan)))
         case Format.MARKDOWN:
-            terminal.result(plan_markdown(seen.plan))
+            terminal.result(plan_markdown(plan))
         case Format.JSON:
-            terminal.result(plan_json(seen.plan))
+            terminal.result(as_json(plan))
 
 
 def _approve(manner: Manner) -> Callable[[Plan], bool]:

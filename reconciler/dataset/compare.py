@@ -30,19 +30,23 @@ _MOST_COMPARED, _LONGEST_COMPARED, _MOST_WORK = 200, 20_000, 20_000_000_000
 compared letter by letter: half a second's work."""
 
 
-def compare(old: Path, new: Path, method: Method, encoding: str | None) -> DataDiff:
+def compare(
+    old: Path, new: Path, method: Method, encoding: str | None, *, old_name: str = ""
+) -> DataDiff:
     """What changed from one file to the other. Lines that hold no example are left out.
 
     Args:
         old, new: the two files.
         method: what their lines are examples of.
         encoding: tiktoken's name of the vocabulary to count by; None counts nothing.
+        old_name: what the old file is called, where its path says nothing to people.
 
     Raises:
         InvalidInput: a file holds no example of the method.
         OSError: a file can't be read.
     """
-    went, came, unchanged = _differing(old, new, method)
+    shown = (old_name or str(old), str(new))
+    went, came, unchanged = _differing((old, new), shown, method)
     by_prompt = list(_same_prompts(went, came))
     rest_went, rest_came = _without(went, by_prompt, 0), _without(came, by_prompt, 1)
     alike = list(_alike(old, new, rest_went, rest_came))
@@ -62,15 +66,17 @@ def compare(old: Path, new: Path, method: Method, encoding: str | None) -> DataD
 _Pair = tuple[Print, Print]
 
 
-def _differing(old: Path, new: Path, method: Method) -> tuple[list[Print], list[Print], int]:
+def _differing(
+    files: tuple[Path, Path], shown: tuple[str, str], method: Method
+) -> tuple[list[Print], list[Print], int]:
     """The examples of either side alone, in the order of lines, and the number on both."""
     went: list[Print] = []
     came: list[Print] = []
     unchanged = 0
     with ExitStack() as stack:
         sides = [stack.enter_context(closing(Prints())) for _ in range(2)]
-        for path, prints in zip((old, new), sides, strict=True):
-            _fingerprint(path, method, prints)
+        for path, name, prints in zip(files, shown, sides, strict=True):
+            _fingerprint(path, name, method, prints)
         for earlier, later in parts_of_both(*sides):
             waiting = _by_example(earlier)
             for one in later:
@@ -83,10 +89,10 @@ def _differing(old: Path, new: Path, method: Method) -> tuple[list[Print], list[
     return sorted(went), sorted(came), unchanged
 
 
-def _fingerprint(path: Path, method: Method, prints: Prints) -> None:
+def _fingerprint(path: Path, shown: str, method: Method, prints: Prints) -> None:
     reading = read_dataset(path, Question(method), prints=prints)
     if reading.bytes and not prints.count:
-        found = problems(reading, str(path), frozenset({"DS111"}))
+        found = problems(reading, shown, frozenset({"DS111"}))
         raise InvalidInput(tuple(one for one in found if one.severity is Severity.ERROR))
 
 

@@ -44,6 +44,7 @@ def test_every_bad_line_is_told_with_its_place(project: Project) -> None:
         ("3", "DS105", "messages[0].role"),
         ("7", "DS105", "messages[0].role"),
     ]
+    assert ran.out.endswith("2 errors\n")
 
 
 def test_a_method_is_told_by_the_lines_unless_it_is_given(project: Project) -> None:
@@ -212,6 +213,17 @@ def test_what_is_no_dataset_is_not_compared(project: Project, old: str) -> None:
     ran = project.run("data", "diff", "data/old.jsonl", "data/one.jsonl")
     assert (ran.code, ran.out) == (1, "")
     assert "data/old.jsonl" in ran.err
+
+
+def test_an_earlier_version_that_is_no_dataset_is_named_as_it_was_asked_for(
+    project: Project,
+) -> None:
+    project.write("data/one.jsonl", "version https://git-lfs.github.com/spec/v1\n")
+    project.commit()
+    project.data()
+    ran = project.run("data", "diff", "data/one.jsonl", "--against", "HEAD")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("data/one.jsonl at HEAD: DS122 ")
 
 
 def test_long_lines_are_compared_by_their_prompts_alone(project: Project) -> None:
