@@ -22,9 +22,9 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
         ProviderError: a read failed, or a list may not be whole.
         LedgerError: the ledger can't be read.
     """
-    rights = ledger.rights(endpoint.id)
+    book = ledger.read(endpoint.id)
     jobs = _by_id(reader.jobs(owner=desired.owner))
-    jobs |= _by_id(_named(reader, rights, jobs))
+    jobs |= _by_id(_named(reader, book.rights, jobs))
     listed = reader.models()
     return Observed(
         endpoint=endpoint,
@@ -32,7 +32,8 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
         jobs=_by_age(jobs.values()),
         models=frozenset(_answering(reader, jobs.values(), listed)),
         shutdown={model: day for model, day in sorted(listed.items()) if day},
-        rights=rights,
+        rights=book.rights,
+        acknowledged=book.acknowledged,
     )
 
 

@@ -17,7 +17,7 @@ from reconciler.cli.terminal import Screen
 from reconciler.cli.world import open_world
 from reconciler.engine import Pass, Request, World, look, reconcile, settle, wait
 from reconciler.errors import ScanIncomplete, UsageError
-from reconciler.ledger import DirLedger
+from reconciler.ledger import FolderRecords, Ledger
 from reconciler.plan import Plan
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection, JobRequest
@@ -77,7 +77,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             request=Request(root, is_attended=True),
             world=World(
                 connect=lambda _project: nullcontext(Connection(endpoint, provider, provider)),
-                ledger=lambda _loaded: DirLedger(tmp_path / "ledger"),
+                ledger=lambda _loaded: Ledger(FolderRecords(tmp_path / "ledger")),
                 revision=lambda: made.revision,
                 nonce=lambda: f"nonce-{next(numbers)}",
                 sleep=lambda _seconds: None,
@@ -168,7 +168,7 @@ def test_a_plan_without_proof_is_not_applied(scene: Scene) -> None:
     effects = Effects(
         root=scene.request.root,
         writer=scene.provider,
-        ledger=DirLedger(scene.request.root / "ledger"),
+        ledger=Ledger(FolderRecords(scene.request.root / "ledger")),
         now=lambda: 0,
         nonce=lambda: "n",
         revision=Revision,
@@ -240,7 +240,7 @@ def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
 
 
 def test_a_runner_that_slept_between_claim_and_send_sends_nothing(scene: Scene) -> None:
-    ledger = DirLedger(scene.request.root / "ledger")
+    ledger = Ledger(FolderRecords(scene.request.root / "ledger"))
     times = iter([1_000, 1_901, 1_901])
     effects = Effects(
         root=scene.request.root,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from reconciler.dataset.cache import open_cache
 from reconciler.engine import World
 from reconciler.errors import SettingsError
-from reconciler.ledger import DirLedger
+from reconciler.ledger import FolderRecords, Ledger
 from reconciler.load import read_revision
 from reconciler.providers.protocol import Connection
 from reconciler.spec import Project, ProviderPin
@@ -111,12 +111,12 @@ def token_counter() -> Callable[[str, str], int]:
     return lambda encoding, text: counter(encoding)(text)
 
 
-def _ledger(loaded: Loaded) -> DirLedger:
+def _ledger(loaded: Loaded) -> Ledger:
     root = Path(loaded.root)
     path = loaded.project.spec.ledger.path
     if Path(path).parts[:1] == (PRIVATE,):
         private_folder(root)
-    return DirLedger(root / path)
+    return Ledger(FolderRecords(root / path))
 
 
 @contextmanager
