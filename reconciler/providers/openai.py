@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO
@@ -55,12 +56,36 @@ DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 413, 422, 429})
 FILE_WAIT_SECONDS, FILE_POLL_SECONDS = 600, 2.0
 
 
+@dataclass(frozen=True)
+class Wire:
+    """What the provider has of this machine: passed in, so that a simulator can bring its own.
+
+    Attributes:
+        transport: carries requests; None for the network.
+        wall: this machine's clock, Unix seconds.
+        monotonic: seconds that never go back.
+        sleep: waits that many seconds.
+    """
+
+    transport: httpx2.BaseTransport | None = None
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
 class OpenAIProvider:
     """A Reader and a Writer over one endpoint. Close it after use."""
 
-    def __init__(self, endpoint: Endpoint, key: str, limits: UploadLimits = OPENAI_LIMITS) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        key: str,
+        limits: UploadLimits = OPENAI_LIMITS,
+        wire: Wire | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._limits = limits
+        self._wire = wire or Wire()
         self._offset = 0.0
         self._client = openai.OpenAI(
             api_key=key,
@@ -70,7 +95,9 @@ class OpenAIProvider:
             max_retries=READ_RETRIES,
             timeout=httpx2.Timeout(60.0, connect=10.0),
             # What is embedded never goes through a proxy: nothing may leave the machine.
-            http_client=openai.DefaultHttpxClient(trust_env=not endpoint.is_embedded),
+            http_client=openai.DefaultHttpxClient(
+                trust_env=not endpoint.is_embedded, transport=self._wire.transport
+            ),
         )
 
     def close(self) -> None:
@@ -81,7 +108,7 @@ class OpenAIProvider:
 
     def now(self) -> int:
         """The server's clock: ours, corrected by the Date of its latest answer."""
-        return int(time.time() + self._offset)
+        return int(self._wire.wall() + self._offset)
 
     def jobs(self, owner: str | None = None) -> Iterator[Job]:
         """Every job, or those of an owner: the server filters, and what it sends is checked."""
@@ -206,11 +233,11 @@ class OpenAIProvider:
 
     def _usable(self, raw: Raw) -> RemoteFile:
         """Wait until the service has looked at a file; OpenAI does so at once, others later."""
-        deadline = time.monotonic() + FILE_WAIT_SECONDS
+        deadline = self._wire.monotonic() + FILE_WAIT_SECONDS
         while text_of(raw, "status") in ("pending", "processing", "running"):
-            if time.monotonic() > deadline:
+            if self._wire.monotonic() > deadline:
                 raise ProviderError(f"file {raw.get('id')} is still being processed")
-            time.sleep(FILE_POLL_SECONDS)
+            self._wire.sleep(FILE_POLL_SECONDS)
             raw = self._get(f"/files/{_path_part(text_of(raw, 'id'))}", {})
         file = read_file(raw)
         if not file.is_usable:
@@ -223,7 +250,7 @@ class OpenAIProvider:
             server = parsedate_to_datetime(response.headers["date"]).timestamp()
         except (KeyError, ValueError):
             return  # no clock of its own: ours has to do
-        self._offset = server - time.time()
+        self._offset = server - self._wire.wall()
 
 
 class _FileCalls:
