@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from reconciler.sandbox import control, errors, pending
 from reconciler.sandbox.answer import Answer, Ending
 from reconciler.sandbox.clock import Clock
-from reconciler.sandbox.connection import end_connection
+from reconciler.sandbox.connection import end_connection, until_left
 from reconciler.sandbox.errors import ApiError
 from reconciler.sandbox.exchange import Exchange
 from reconciler.sandbox.faults import FaultPlan, Faults
@@ -100,7 +100,8 @@ async def _read(request: Request, reception: Reception) -> None:
 
 async def _send(answer: Answer, milliseconds: int, request: Request, send: Send) -> None:
     if answer.delay:
-        await anyio.sleep(answer.delay)
+        with anyio.move_on_after(answer.delay):
+            await until_left(request.receive)
     headers = {**answer.headers, "openai-processing-ms": str(milliseconds)}
     scope, receive = request.scope, request.receive
     match answer.ending:

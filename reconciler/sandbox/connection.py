@@ -32,5 +32,10 @@ class EndableProtocol(H11Protocol):
 async def end_connection(scope: Scope, receive: Receive) -> None:
     """Close the connection of a request after what has been sent, and wait until it is closed."""
     scope["extensions"][_EXTENSION]()
+    await until_left(receive)
+
+
+async def until_left(receive: Receive) -> None:
+    """Wait until there is nobody on the other side."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -9,9 +9,17 @@ Pure: a plan and a seed decide what strikes; what a fault then does is in `sandb
 from reconciler.sandbox.faults.draw import Faults, Strike
 from reconciler.sandbox.faults.kinds import Fault
 from reconciler.sandbox.faults.operations import Operation
-from reconciler.sandbox.faults.plan import FaultPlan, WrongPlan, load_plan, parse_plan, read_plan
+from reconciler.sandbox.faults.plan import (
+    FAULTS,
+    FaultPlan,
+    WrongPlan,
+    load_plan,
+    parse_plan,
+    read_plan,
+)
 
 __all__ = [
+    "FAULTS",
     "Fault",
     "FaultPlan",
     "Faults",

@@ -71,7 +71,7 @@ class Struck(BaseModel):
         if elsewhere:
             raise PydanticCustomError(
                 "elsewhere",
-                "on: found {found}, expected {expected}",
+                "found {found}, expected {expected}",
                 {
                     "found": ", ".join(elsewhere),
                     "expected": "some of " + ", ".join(sorted(self.where)),
