@@ -64,16 +64,21 @@ def sandbox(
     ] = None,
     speed: Annotated[float, typer.Option(min=0.01, help="How fast its clock runs.")] = 1.0,
     key: Annotated[str | None, typer.Option(help="The one key to accept; any, if not set.")] = None,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What is to go wrong: a fault plan, JSON.")
+    ] = None,
 ) -> int:
     """Serve an OpenAI-compatible fine-tuning API on this machine: no key, no bill."""
     from reconciler.cli.world import private_folder, token_counter
     from reconciler.errors import UsageError
     from reconciler.sandbox import serve
+    from reconciler.sandbox.faults import load_plan
 
     folder = data or private_folder(Scope().root) / "sandbox"
     try:
-        serve(host, port, folder, speed, token_counter(), key, _say_how)
-    except (ValueError, OSError) as error:  # not a loopback address; a port in use
+        plan = load_plan(faults) if faults else None
+        serve(host, port, folder, speed, token_counter(), key, _say_how, plan)
+    except (ValueError, OSError) as error:  # a wrong plan; not a loopback address; a port in use
         raise UsageError(str(error)) from error
     return Exit.DONE
 

@@ -4,16 +4,12 @@ An upload goes straight to the disk, in pieces as they come in; a fine-tune file
 line by line, to see that it is JSONL.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-import anyio.to_thread
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-
 from reconciler.sandbox.bounds import Range, query_number, reject_unknown, required
-from reconciler.sandbox.call import Call, Json, listed
+from reconciler.sandbox.call import Call, FormContent, Json, Raw, listed
 from reconciler.sandbox.errors import invalid, unknown_file
 from reconciler.sandbox.examples import check_upload
 from reconciler.sandbox.state import Sandbox
@@ -25,18 +21,15 @@ _FIELDS: Final = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
 _PAGE: Final = Range(1, 10_000)
 
 
-async def upload_file(request: Request, sandbox: Sandbox) -> Json:
-    """`POST /files`: take a multipart form with `purpose` and `file`."""
+def open_file(sandbox: Sandbox, _: Mapping[str, str], content_type: str) -> Form:
+    """Return where the form of `POST /files` goes."""
     expected = FileField("file", "file", sandbox.limits.file)
-    form = Form(request.headers.get("content-type", ""), sandbox.store.files_dir, expected)
-    try:
-        await form.receive(request)
-        return await anyio.to_thread.run_sync(_keep, form, sandbox)
-    finally:
-        form.discard()
+    return Form(content_type, sandbox.store.files_dir, expected)
 
 
-def _keep(form: Form, sandbox: Sandbox) -> Json:
+def upload_file(call: Call) -> Json:
+    """`POST /files`: take a multipart form with `purpose` and `file`."""
+    sandbox, form = call.sandbox, call.form
     reject_unknown(form.fields, _FIELDS)
     path, purpose = _parts(form)
     if not form.size:
@@ -48,6 +41,7 @@ def _keep(form: Form, sandbox: Sandbox) -> Json:
         purpose=purpose,
         filename=form.filename or "",
         bytes=form.size,
+        fate=call.file_fate,
     )
     sandbox.store.add_file(record, path)
     return file_object(record)
@@ -59,7 +53,7 @@ def check_content(path: Path, purpose: str) -> None:
         check_upload(path)
 
 
-def _parts(form: Form) -> tuple[Path, str]:
+def _parts(form: FormContent) -> tuple[Path, str]:
     """Return where the file lies and its purpose, or refuse a form that lacks one."""
     if form.path is None:
         raise invalid("Missing required parameter: 'file'.", "file", "missing_required_parameter")
@@ -101,12 +95,10 @@ def retrieve_file(call: Call) -> Json:
     return file_object(_find(call, call.path["file"]))
 
 
-def download_file(call: Call) -> Response:
+def download_file(call: Call) -> Raw:
     """`GET /files/{id}/content`: the very bytes."""
     record = _find(call, call.path["file"])
-    return FileResponse(
-        call.sandbox.store.path_of(record.id), media_type="application/octet-stream"
-    )
+    return Raw(call.sandbox.store.path_of(record.id), "application/octet-stream")
 
 
 def delete_file(call: Call) -> Json:
@@ -130,6 +122,7 @@ def _find(call: Call, file_id: str) -> FileRecord:
 
 def file_object(record: FileRecord) -> Json:
     """Return a file as the API shows it."""
+    details = record.fate.details
     return {
         "object": "file",
         "id": record.id,
@@ -137,5 +130,6 @@ def file_object(record: FileRecord) -> Json:
         "filename": record.filename,
         "bytes": record.bytes,
         "created_at": int(record.created_at),
-        "status": "processed",
+        "status": record.fate.status,
+        **({} if details is None else {"status_details": details}),
     }

@@ -65,6 +65,10 @@ def running_seconds(trained_tokens: int) -> float:
     return RUNNING_SECONDS + trained_tokens / TRAINED_TOKENS_A_SECOND
 
 
+AN_AGE: Final = 3e9
+"""Seconds, about a century: how long a phase takes in which a job is stuck."""
+
+
 @dataclass(frozen=True)
 class Course:
     """All that a job's history depends on.
@@ -75,6 +79,7 @@ class Course:
         trained_tokens: Tokens of all epochs; None until the files are checked, or if they fail.
         is_valid: Whether the files can be trained on; None while that isn't known.
         cancelled_at: When the job was cancelled, if it was.
+        stuck_in: The status whose phase doesn't end, if there is one.
     """
 
     created_at: float
@@ -82,11 +87,17 @@ class Course:
     trained_tokens: int | None = None
     is_valid: bool | None = None
     cancelled_at: float | None = None
+    stuck_in: Status | None = None
 
     @property
     def checked_at(self) -> float:
         """The moment from which it must be known whether the files are valid."""
-        return self.created_at + validating_seconds(self.size)
+        seconds = validating_seconds(self.size) + self.held_in(Status.VALIDATING_FILES)
+        return self.created_at + seconds
+
+    def held_in(self, status: Status) -> float:
+        """Return the seconds by which the phase of a status is drawn out."""
+        return AN_AGE if status is self.stuck_in else 0.0
 
 
 @dataclass(frozen=True)
@@ -111,8 +122,9 @@ def _after_check(course: Course) -> tuple[Phase, ...]:
         return ()
     if not course.is_valid:
         return (Phase(Status.FAILED, course.checked_at),)
-    started = course.checked_at + QUEUED_SECONDS
-    ended = started + running_seconds(course.trained_tokens or 0)
+    started = course.checked_at + QUEUED_SECONDS + course.held_in(Status.QUEUED)
+    trained = running_seconds(course.trained_tokens or 0)
+    ended = started + trained + course.held_in(Status.RUNNING)
     return (
         Phase(Status.QUEUED, course.checked_at),
         Phase(Status.RUNNING, started),

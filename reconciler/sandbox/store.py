@@ -15,11 +15,12 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from reconciler.sandbox.clock import Clock, Timeline
+from reconciler.sandbox.fate import ORDINARY_FILE, ORDINARY_JOB, FileFate, JobError, JobFate
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sandbox (id TEXT NOT NULL, simulated REAL, wall REAL, speed REAL);
@@ -40,6 +41,9 @@ CREATE TABLE IF NOT EXISTS marks (
   job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key, value, job));
 CREATE TABLE IF NOT EXISTS outcomes (
   job TEXT PRIMARY KEY, outcome TEXT NOT NULL, steps TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS fated_files (
+  file TEXT PRIMARY KEY, status TEXT NOT NULL, details TEXT);
+CREATE TABLE IF NOT EXISTS fated_jobs (job TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS deleted_models (name TEXT PRIMARY KEY);
 """
 Row = tuple[Any, ...]
@@ -55,6 +59,7 @@ class FileRecord:
     purpose: str
     filename: str
     bytes: int
+    fate: FileFate = ORDINARY_FILE
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class JobRecord:
     integrations: list[object]
     result_file: str
     cancelled_at: float | None = None
+    fate: JobFate = ORDINARY_JOB
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ class OutcomeRecord:
         total_steps: Steps of all epochs.
     """
 
-    error: dict[str, str] | None
+    error: dict[str, str | None] | None
     tokens: int
     hyperparameters: dict[str, float]
     total_steps: int
@@ -170,6 +176,11 @@ class Store:
         """Return the simulated time at the wall's reading."""
         return Timeline(*self._one("SELECT simulated, wall, speed FROM sandbox")).at(wall)
 
+    def advance(self, seconds: float) -> None:
+        """Let time jump forward, for every process on this store."""
+        with self.transaction() as connection:
+            connection.execute("UPDATE sandbox SET simulated = simulated + ?", (seconds,))
+
     def new_name(self, prefix: str, length: int = 24) -> str:
         """Return a fresh identifier of the API's look."""
         return prefix + "".join(self.chance.choices(_ALPHABET, k=length))
@@ -188,21 +199,21 @@ class Store:
 
     def file(self, file_id: str, now: float) -> FileRecord | None:
         """Return a file that exists by now."""
-        query = f"SELECT {_FILE} FROM files WHERE id = ? AND created_at <= ?"  # noqa: S608
+        query = f"SELECT {_SHOWN_FILE} WHERE id = ? AND created_at <= ?"
         rows = self._all(query, file_id, now)
-        return FileRecord(*rows[0]) if rows else None
+        return _file(rows[0]) if rows else None
 
     def files(self, page: Page, purpose: str | None, now: float) -> list[FileRecord]:
         """Return a page of the files that exist by now, by age."""
         order, beyond = ("ASC", ">") if page.is_ascending else ("DESC", "<")
         query = (
-            f"SELECT {_FILE} FROM files WHERE created_at <= ?1 AND (?2 IS NULL OR purpose = ?2)"  # noqa: S608
+            f"SELECT {_SHOWN_FILE} WHERE created_at <= ?1 AND (?2 IS NULL OR purpose = ?2)"  # noqa: S608
             f" AND (?3 IS NULL OR (created_at, seq) {beyond}"
             " (SELECT created_at, seq FROM files WHERE id = ?3))"
             f" ORDER BY created_at {order}, seq {order} LIMIT ?4"
         )
         rows = self._all(query, now, purpose, page.after, page.limit)
-        return [FileRecord(*row) for row in rows]
+        return [_file(row) for row in rows]
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file; its bytes stay as long as a job was trained on them."""
@@ -227,6 +238,8 @@ class Store:
             )
             marks = [(job.id, key, value) for key, value in (job.metadata or {}).items()]
             connection.executemany("INSERT INTO marks VALUES (?, ?, ?)", marks)
+            if job.fate.is_acted_on:
+                connection.execute("INSERT INTO fated_jobs VALUES (?)", (job.id,))
 
     def job(self, job_id: str) -> JobRecord | None:
         """Return a job by its id."""
@@ -271,6 +284,22 @@ class Store:
             connection.execute("DELETE FROM files WHERE id = ?", (job.result_file,))
             self.path_of(job.result_file).unlink(missing_ok=True)
 
+    def fated_jobs(self) -> list[JobRecord]:
+        """Return the jobs to which something is, or was, to be done from outside."""
+        rows = self._all(
+            "SELECT record, cancelled_at FROM jobs WHERE id IN (SELECT job FROM fated_jobs)"
+        )
+        return [_job(row) for row in rows]
+
+    def delete_job(self, job: JobRecord) -> None:
+        """Forget a job, its model and its results, as if it had never been."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+            for table in ("marks", "outcomes", "fated_jobs"):
+                connection.execute(f"DELETE FROM {table} WHERE job = ?", (job.id,))  # noqa: S608
+            connection.execute("DELETE FROM files WHERE id = ?", (job.result_file,))
+        self.path_of(job.result_file).unlink(missing_ok=True)
+
     # Outcomes and models
 
     def save_outcome(
@@ -310,6 +339,7 @@ class Store:
 
 
 _FILE: Final = "id, created_at, purpose, filename, bytes"
+_SHOWN_FILE: Final = f"{_FILE}, status, details FROM files LEFT JOIN fated_files ON file = id"
 
 
 @contextmanager
@@ -337,6 +367,15 @@ def insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:
         f"INSERT INTO files ({_FILE}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
         (record.id, record.created_at, record.purpose, record.filename, record.bytes),
     )
+    if record.fate != ORDINARY_FILE:
+        fated = (record.id, record.fate.status, record.fate.details)
+        connection.execute("INSERT INTO fated_files VALUES (?, ?, ?)", fated)
+
+
+def _file(row: Row) -> FileRecord:
+    *fields, status, details = row
+    fate = FileFate(status, details) if status else ORDINARY_FILE
+    return replace(FileRecord(*fields), fate=fate)
 
 
 def _dump(record: JobRecord | OutcomeRecord) -> str:
@@ -344,4 +383,8 @@ def _dump(record: JobRecord | OutcomeRecord) -> str:
 
 
 def _job(row: Row) -> JobRecord:
-    return JobRecord(**(json.loads(row[0]) | {"cancelled_at": row[1]}))
+    record = json.loads(row[0])
+    fate = record.get("fate") or {}  # a store of an earlier version knows no fates
+    error = fate.get("error")
+    fate = JobFate(**(fate | {"error": JobError(**error) if error else None}))
+    return JobRecord(**(record | {"cancelled_at": row[1], "fate": fate}))

@@ -20,6 +20,7 @@ from openai.types.fine_tuning import FineTuningJob
 
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.clock import Clock
+from reconciler.sandbox.connection import EndableProtocol
 from reconciler.sandbox.limits import OPENAI_LIMITS, Limits
 from reconciler.sandbox.state import CountTokens, Sandbox
 from reconciler.sandbox.store import Store
@@ -97,7 +98,13 @@ def start(tmp_path: Path, stopping: Stopping) -> Iterator[Callable[..., Server]]
         app = create_app(store, Clock(wall, speed), count, key, limits)
         ready = threading.Event()
         config = uvicorn.Config(
-            app, port=0, lifespan="off", log_config=None, ws="none", date_header=False
+            app,
+            http=EndableProtocol,
+            port=0,
+            lifespan="off",
+            log_config=None,
+            ws="none",
+            date_header=False,
         )
         server = _Server(config, ready)
         thread = threading.Thread(target=server.run, daemon=True)
