@@ -34,11 +34,13 @@ class Made:
 
     Attributes:
         at: when it was made.
+        post: which request made it: two of one number are one request that was delivered twice.
         key, attempt, claim, owner: empty where somebody else's request had none.
     """
 
     id: str
     at: float
+    post: int
     key: str
     attempt: str
     claim: str
@@ -128,7 +130,7 @@ class Account:
         """Find what a request has made: one job, none, or two where it was delivered twice."""
         mark = body.get("metadata") or {}
         jobs = self.sandbox.store.all_jobs()
-        new = [_made(job, mark) for job in reversed(jobs) if job.id not in self.made]
+        new = [_made(job, self.requests, mark) for job in reversed(jobs) if job.id not in self.made]
         self.made |= {made.id: made for made in new}
         for made in new:
             self.on_made(made)
@@ -185,10 +187,11 @@ class Account:
         return self.digests[file_id]
 
 
-def _made(job: JobRecord, mark: Mapping[str, str]) -> Made:
+def _made(job: JobRecord, post: int, mark: Mapping[str, str]) -> Made:
     return Made(
         id=job.id,
         at=job.created_at,
+        post=post,
         key=mark.get(KEY, ""),
         attempt=mark.get(ATTEMPT, ""),
         claim=mark.get(CLAIM, ""),

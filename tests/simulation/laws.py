@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from reconciler.ledger import Ledger
@@ -124,7 +124,7 @@ class Laws:
         for job in self.account.jobs():
             other = job.made
             is_same = (other.key, other.owner) == (new.key, new.owner)
-            if is_same and other.claim != new.claim and job.is_alive:
+            if is_same and other.post != new.post and job.is_alive:
                 self.breach("never two live jobs of a key", f"{other.id} and {new.id}")
 
     # ---- a cancel leaves -----------------------------------------------------------------------
@@ -154,13 +154,19 @@ class Laws:
                 self.breach("duplicates are cancelled", f"{count} jobs of {key[:8]} are alive")
 
     def paid_twice(self) -> bool:
-        """Whether two jobs of one training ran to their end and nobody had asked for the second."""
-        paid = Counter(
-            (job.made.owner, job.made.key)
-            for job in self.account.jobs()
-            if job.made.key and job.ended_at and job.status == "succeeded"
-        )
-        return any(count > 1 and key not in self.retried for (_, key), count in paid.items())
+        """Whether two requests for one training were both trained, the second unasked for."""
+        posts = {(job.key, job.post) for job in self._paid() if job.key.split()[1] not in self.retried}
+        return len(posts) > len({key for key, _ in posts})
+
+    def delivered_twice(self) -> bool:
+        """Whether one request made two jobs that were both trained: the network's doing."""
+        posts = [(job.key, job.post) for job in self._paid()]
+        return len(posts) > len(set(posts))
+
+    def _paid(self) -> Iterator[Made]:
+        for job in self.account.jobs():
+            if job.made.key and job.status == "succeeded":
+                yield replace(job.made, key=f"{job.made.owner} {job.made.key}")
 
 
 def _is_ours(job: Seen) -> bool:

@@ -52,6 +52,7 @@ class Run:
     seed: int
     broken: tuple[str, ...]
     paid_twice: bool
+    delivered_twice: bool
     creates: int
     requests: int
     trace: tuple[str, ...]
@@ -89,7 +90,7 @@ class _Simulation:
         self.trouble = self.scene.ledger_trouble
         self.setting = self._setting(cache)
         self.ends = START + self.scene.trouble
-        self.is_paid_twice = False
+        self.is_paid_twice = self.is_delivered_twice = False
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self.seed}/{of}")
@@ -128,6 +129,7 @@ class _Simulation:
             seed=self.seed,
             broken=tuple(dict.fromkeys(self.laws.broken)),
             paid_twice=self.is_paid_twice,
+            delivered_twice=self.is_delivered_twice,
             creates=len([made for made in self.account.made.values() if made.key]),
             requests=self.account.requests,
             trace=tuple(self.schedule.trace),
@@ -192,6 +194,9 @@ class _Simulation:
             self.schedule.sleep(CALM_PAUSE)
         self.laws.at_rest()
         self.is_paid_twice = self.laws.paid_twice()
+        self.is_delivered_twice = self.laws.delivered_twice()
+        if self.is_paid_twice:
+            self.laws.breach("nothing is paid twice", f"seed {self.seed}")
         for owner in self.roots:
             self._check_rest(owner)
 
