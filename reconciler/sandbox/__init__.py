@@ -7,8 +7,8 @@ a small model that is really trained; a fine-tuned model answers what it was tra
 
     app        a connection: requests read, answers sent  connection  one that can be ended
     exchange   key, route, handler, faults, headers       routes      which handler answers what
-    delivery   a call to its handler and back             call, answer, incoming   what goes between
-    faults/    what goes wrong, by a plan (pure)           strike      what each fault does to a call
+    delivery   a call to its handler and back             call, answer, incoming   what is passed
+    faults/    what goes wrong, by a plan (pure)           strike      what each fault does
     fate       what becomes of an object (pure)           fates       its coming true
     control    faults, clock and counts, by HTTP
     files, uploads, jobs, models, chat   a resource each   job_request, bounds, upload   what comes
