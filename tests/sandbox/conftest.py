@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import uvicorn
 from jsonschema import Draft202012Validator
@@ -50,6 +51,25 @@ class Server:
     base_url: str
     wall: Wall
     sandbox: Sandbox
+
+
+@dataclass(frozen=True)
+class Control:
+    """The control API of a running sandbox."""
+
+    root: str
+
+    def break_with(self, *faults: Json, seed: int = 0) -> None:
+        """Put a plan of these faults in force."""
+        assert self.ask("POST", "faults", {"seed": seed, "faults": faults}).status_code == 200
+
+    def ask(self, method: str, what: str, body: object = None) -> httpx2.Response:
+        return httpx2.request(method, f"{self.root}/_sandbox/{what}", json=body)
+
+    def calls(self, operation: str) -> tuple[int, int]:
+        """How many calls of an operation came, and how many were carried out."""
+        counted = self.ask("GET", "calls").json()["calls"].get(operation)
+        return (counted["came"], counted["carried_out"]) if counted else (0, 0)
 
 
 def count_words(encoding: str, text: str) -> int:
@@ -142,6 +162,11 @@ def connect() -> Iterator[Callable[[str], OpenAI]]:
 @pytest.fixture
 def server(start: Callable[..., Server]) -> Server:
     return start()
+
+
+@pytest.fixture
+def control(server: Server) -> Control:
+    return Control(server.base_url.removesuffix("/v1"))
 
 
 @pytest.fixture
