@@ -146,7 +146,7 @@ class Laws:
 
     # ---- at rest -------------------------------------------------------------------------------
 
-    def at_rest(self) -> None:
+    def one_live_job(self) -> None:
         """When everybody has looked and nothing goes wrong, a training has one live job at most."""
         alive = Counter((j.made.owner, j.made.key) for j in self.account.jobs() if _is_ours(j))
         for (_, key), count in alive.items():
