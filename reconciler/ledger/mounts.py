@@ -35,14 +35,18 @@ class Mount(NamedTuple):
     type: str
 
 
-def refuse_network(folder: Path) -> None:
+def refuse_network(folder: Path, mounts: Path = MOUNTS) -> None:
     """Refuse a folder on a network file system; where the system doesn't tell, say nothing.
+
+    Args:
+        folder: it needn't exist.
+        mounts: the system's file of mounts.
 
     Raises:
         SettingsError: it is on one, with both ways out.
     """
     try:
-        told = MOUNTS.read_text("utf-8", "surrogateescape")
+        told = mounts.read_text("utf-8", "surrogateescape")
     except OSError:
         return
     mount = mount_of(folder.resolve().as_posix(), told)
@@ -65,7 +69,9 @@ def mount_of(path: str, mountinfo: str) -> Mount | None:
     """
     target = PurePosixPath(path)
     above = [mount for mount in _mounts(mountinfo) if target.is_relative_to(mount.point)]
-    return max(reversed(above), key=lambda mount: len(PurePosixPath(mount.point).parts), default=None)
+    return max(
+        reversed(above), key=lambda mount: len(PurePosixPath(mount.point).parts), default=None
+    )
 
 
 def _mounts(mountinfo: str) -> Iterator[Mount]:

@@ -122,8 +122,12 @@ def _written(model: type[BaseModel], path: Sequence[str | int]) -> _Home:
 
 def _of_kind(models: Iterable[type[BaseModel]], kind: str | int) -> type[BaseModel] | None:
     """Of the models of a mapping with several kinds that of one kind."""
-    kinds = ((model, model.model_fields["kind"].annotation) for model in models)
-    return next((model for model, annotation in kinds if kind in get_args(annotation)), None)
+    return next((model for model in models if _kind_of(model) == kind), None)
+
+
+def _kind_of(model: type[BaseModel]) -> str:
+    """What a mapping of that model writes as its kind."""
+    return str(get_args(model.model_fields["kind"].annotation)[0])
 
 
 def _models_in(annotation: object) -> tuple[type[BaseModel], ...]:
@@ -161,8 +165,7 @@ def _elsewhere(fault: _Fault) -> str:
     """What to do with a key that can't be where it is."""
     for model in fault.kinds:
         if fault.key in model.model_fields:
-            kind = get_args(model.model_fields["kind"].annotation)[0]
-            return f"Remove it, or write kind: {kind}."
+            return f"Remove it, or write kind: {_kind_of(model)}."
     home = _home(fault.document, fault.key)
     return f"It belongs at {home}." if home else "Remove it."
 
