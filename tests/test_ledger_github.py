@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 import stamina
 
+from reconciler.cache import write_entry
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.ledger import Ledger, Put
 from reconciler.ledger.gitdata import GitData
@@ -91,7 +93,7 @@ def runner() -> Runner:
 @pytest.fixture
 def quick_retries() -> Iterator[None]:
     """Retries without their pauses."""
-    with stamina.set_testing(True, attempts=3):
+    with stamina.set_testing(True, attempts=9, cap=True):
         yield
 
 
@@ -106,6 +108,11 @@ def test_a_claim_that_was_written_stands_whatever_its_answer(
     assert runner.ledger.claim(CLAIM)
     assert not runner.ledger.claim(OTHER)
     assert runner.rights() == (Right(CLAIM),)
+
+
+def test_a_lost_answer_says_neither_yes_nor_no(runner: Runner) -> None:
+    runner.github.spoil = on_ref_puts(lose_the_reply)
+    assert runner.records.put("a/b/0001.claim", "text") is Put.UNSURE
 
 
 @pytest.mark.parametrize("spoiled", [lose_the_request, fail_before])
@@ -274,6 +281,7 @@ NOT_WHOLE: dict[str, Spoil] = {
     "not JSON": lambda _call, _carry: Answer(200, {}, b"<html>"),
     "nothing": lambda _call, _carry: Answer(200, {}, b""),
     "no list": lambda _call, _carry: told(200, {"message": "no list"}),
+    "a number": lambda _call, _carry: told(200, 7),
     "no row": lambda _call, _carry: told(200, [None]),
     "a branch": lambda _call, _carry: told(200, [{"ref": "refs/heads/main", "object": COMMIT}]),
     "a tag": lambda call, _carry: shown(call, {"type": "tag", "sha": "0" * 40}),
@@ -302,6 +310,29 @@ def test_a_list_that_may_not_be_whole_is_none(runner: Runner, spoil: Spoil) -> N
     with pytest.raises(LedgerError):
         runner.rights()
     assert all(call.path.startswith("/repos/acme/shop/") for call in runner.github.calls)
+
+
+@pytest.mark.parametrize(("kind", "sha"), [("tag", "0" * 40), ("blob", "0" * 40), ("commit", "a")])
+def test_a_ref_to_anything_else_than_a_commit_is_told(runner: Runner, kind: str, sha: str) -> None:
+    runner.github.spoil = lambda call, _carry: shown(call, {"type": kind, "sha": sha})
+    with pytest.raises(LedgerError, match="something else than commits"):
+        runner.rights()
+
+
+def test_an_answer_about_something_else_is_none(runner: Runner) -> None:
+    records = runner.records
+    for text in ("won", "lost"):
+        records.put("a/b/0001.claim", text)
+    won, lost = runner.github.commits.values()
+
+    def answer_of(kind: str, body: object) -> Spoil:
+        return lambda call, carry: told(200, body) if f"/git/{kind}/" in call.path else carry(call)
+
+    other_ref = {"ref": "refs/reconciler/x", "object": {"type": "commit", "sha": won["sha"]}}
+    for spoil in (answer_of("commits", lost), answer_of("ref", other_ref)):
+        runner.github.spoil = spoil
+        with pytest.raises(LedgerError, match="it was asked for"):
+            records.get("a/b/0001.claim")
 
 
 def test_a_list_that_shows_a_record_twice_is_none(runner: Runner) -> None:
@@ -402,7 +433,7 @@ def test_a_record_costs_two_requests_and_a_reading_one_and_what_is_new(
         assert len(runner.github.calls) == expected
 
 
-@pytest.mark.parametrize("damage", ["cut", "swapped", "rewritten"])
+@pytest.mark.parametrize("damage", ["cut", "swapped", "rewritten", "of another's claim"])
 def test_a_damaged_cache_is_read_anew(runner: Runner, tmp_path: Path, damage: str) -> None:
     runner.cache = tmp_path / "cache"
     claims = runner.claim_others(2)
@@ -413,8 +444,12 @@ def test_a_damaged_cache_is_read_anew(runner: Runner, tmp_path: Path, damage: st
             first.write_bytes(first.read_bytes()[:-9])
         case "swapped":
             first.write_bytes(second.read_bytes())
-        case _:
+        case "rewritten":
             first.write_bytes(first.read_bytes().replace(b"100", b"900"))
+        case _:
+            told = json.loads(first.read_bytes().partition(b"\n")[2])
+            lost = runner.records.api.create_commit(told["message"].replace("nonce", "another"))
+            write_entry(first, {"commit": lost, "message": told["message"]})
     runner.github.calls.clear()
     assert [right.claim for right in runner.rights()] == claims
     assert runner.calls_of("GET", "commits") == 1

@@ -106,10 +106,10 @@ def test_a_connection_to_github_is_kept_while_the_project_names_it(
     named: tuple[LedgerSettings, ...] = (GITHUB, GITHUB, other, FolderLedger())
     with Ledgers(is_sandbox=False, warn=None) as ledgers:
         opened = [ledgers.open(loaded(tmp_path, settings)).records for settings in named]
-    clients = [records.api.client for records in opened if isinstance(records, GithubRecords)]
-    assert clients[0] is clients[1]
-    assert clients[2] is not clients[0]
-    assert all(client.is_closed for client in clients)
+        clients = [records.api.client for records in opened if isinstance(records, GithubRecords)]
+        assert clients[0] is clients[1]
+        assert [client.is_closed for client in clients] == [True, True, False]
+    assert clients[2].is_closed
     assert isinstance(opened[3], FolderRecords)
 
 
@@ -159,3 +159,12 @@ def test_who_cannot_spend_is_told_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("CI", "true")
     with Ledgers(is_sandbox=False, warn=None) as ledgers:
         ledgers.open(loaded(tmp_path, FolderLedger()))
+
+
+def test_a_folder_on_a_network_is_opened_only_where_the_project_says_so(tmp_path: Path) -> None:
+    told = tmp_path / "mountinfo"
+    told.write_text("1 0 0:1 / / rw - nfs4 nas:/ rw\n")
+    with Ledgers(is_sandbox=False, warn=None, mounts=told) as ledgers:
+        with pytest.raises(SettingsError, match="network file system"):
+            ledgers.open(loaded(tmp_path, FolderLedger()))
+        ledgers.open(loaded(tmp_path, FolderLedger(on_network=True)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.ledger import FolderRecords, Ledger, Records
+from reconciler.ledger.mounts import MOUNTS, refuse_network
 from reconciler.spec import FolderLedger, GithubLedger, LedgerSettings
 from reconciler.state import Loaded
 
@@ -32,10 +33,14 @@ class Ledgers(ExitStack):
     Args:
         is_sandbox: rights in a sandbox belong to the checkout that holds it, and leave it never.
         warn: told once that the ledger may not outlive its machine; None for who can't spend.
+        mounts: the system's file of mounts.
     """
 
-    def __init__(self, *, is_sandbox: bool, warn: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, *, is_sandbox: bool, warn: Callable[[str], None] | None, mounts: Path = MOUNTS
+    ) -> None:
         super().__init__()
+        self._mounts = mounts
         self._is_sandbox = is_sandbox
         self._warn = warn
         self._github: tuple[GithubLedger, GithubRecords] | None = None
@@ -55,11 +60,19 @@ class Ledgers(ExitStack):
     def _records(self, settings: LedgerSettings, root: Path) -> Records:
         match settings:
             case FolderLedger():
-                return _open_folder(settings, root)
+                return self._open_folder(settings, root)
             case GithubLedger():
                 return self._open_github(settings)
             case _:
                 assert_never(settings)
+
+    def _open_folder(self, settings: FolderLedger, root: Path) -> FolderRecords:
+        folder = root / settings.path
+        if not settings.on_network:
+            refuse_network(folder, self._mounts)
+        if Path(settings.path).parts[:1] == (PRIVATE,):
+            private_folder(root)
+        return FolderRecords(folder)
 
     def _open_github(self, settings: GithubLedger) -> GithubRecords:
         """Opened at first use, and anew only if a watched Project names another repository."""
@@ -89,14 +102,3 @@ def private_folder(root: Path) -> Path:
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
     return folder
-
-
-def _open_folder(settings: FolderLedger, root: Path) -> FolderRecords:
-    from reconciler.ledger.mounts import refuse_network
-
-    folder = root / settings.path
-    if not settings.on_network:
-        refuse_network(folder)
-    if Path(settings.path).parts[:1] == (PRIVATE,):
-        private_folder(root)
-    return FolderRecords(folder)

@@ -90,16 +90,15 @@ class GithubRecords:
                 "the record of that name; point it back to the commit that does"
             )
         if self.cache:
-            write_entry(self.cache / commit, {"message": message})
+            write_entry(self.cache / commit, {"commit": commit, "message": message})
         return text
 
     def _kept(self, name: str, commit: str) -> str | None:
-        kept = (
-            read_entry(self.cache / commit, lambda told: str(told["message"]))
-            if self.cache
-            else None
-        )
-        return None if kept is None else _text(name, kept)
+        """What the cache holds of a commit, None if that isn't the record of that name."""
+        kept = read_entry(self.cache / commit, dict) if self.cache else None
+        if kept is None or kept.get("commit") != commit:
+            return None
+        return _text(name, str(kept.get("message")))
 
 
 def _message(name: str, text: str) -> str:
