@@ -191,8 +191,8 @@ spec:
             'Did you mean "repository"?',
         ),
         (
-            "{kind: gitub}",
-            '4:23: SPEC104 spec.ledger.kind: found "gitub"; expected dir or github. '
+            "{kind: githubs}",
+            '4:23: SPEC104 spec.ledger.kind: found "githubs"; expected dir or github. '
             'Did you mean "github"?',
         ),
         (
