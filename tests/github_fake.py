@@ -23,8 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 
-from reconciler.ledger.gitdata import EMPTY_TREE
-
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # `git hash-object -t tree /dev/null`
 TOKEN = "ghs_0123456789abcdef"  # noqa: S105  # a made-up one
 REPOSITORY = "acme/shop"
 

@@ -231,7 +231,7 @@ def test_what_did_nothing_and_needs_a_person_says_what_to_do(
         (refused(403, "Not now", retry_after="90"), "for 90 s"),
         (refused(301, "Moved Permanently", location="https://api.github.test/x"), "has moved"),
         (refused(401, "Bad credentials"), "set GITHUB_TOKEN"),
-        (refused(404, "Not Found"), "no such repository"),
+        (refused(404, "Not Found"), "no such repository|is gone"),
     ],
 )
 @pytest.mark.parametrize("kind", ["refs", "matching-refs", "commits"])
@@ -289,11 +289,14 @@ NOT_WHOLE: dict[str, Spoil] = {
     "no such commit": lambda call, _carry: shown(call, COMMIT),
     "a part": lambda _call, _carry: told(206, []),
     "a conflict": lambda _call, _carry: refused(409, "Conflict"),
-    "a page elsewhere": lambda _call, _carry: told(
-        200, [], link='<https://elsewhere.example/x>; rel="next"'
+    "a page elsewhere": lambda call, carry: told(
+        200, carry(call).json, link='<https://elsewhere.example/x>; rel="next"'
     ),
-    "pages in a circle": lambda call, _carry: told(
-        200, [], link=f'<https://api.github.test{call.path}>; rel="next"'
+    "pages in a circle": lambda call, carry: told(
+        200, carry(call).json, link=f'<https://api.github.test{call.path}>; rel="next"'
+    ),
+    "empty pages without end": lambda call, _carry: told(
+        200, [], link=f'<https://api.github.test{call.path}?page=2>; rel="next"'
     ),
     "lost": lose_the_reply,
     "failed": fail_before,
@@ -329,7 +332,9 @@ def test_an_answer_about_something_else_is_none(runner: Runner) -> None:
         return lambda call, carry: told(200, body) if f"/git/{kind}/" in call.path else carry(call)
 
     other_ref = {"ref": "refs/reconciler/x", "object": {"type": "commit", "sha": won["sha"]}}
-    for spoil in (answer_of("commits", lost), answer_of("ref", other_ref)):
+    a_tag = {"ref": "refs/reconciler/a/b/0001.claim", "object": {"type": "tag", "sha": "0" * 40}}
+    others = [("commits", lost), ("ref", other_ref), ("ref", a_tag), ("ref", {})]
+    for spoil in (answer_of(kind, body) for kind, body in others):
         runner.github.spoil = spoil
         with pytest.raises(LedgerError, match="it was asked for"):
             records.get("a/b/0001.claim")
@@ -407,7 +412,7 @@ def test_a_record_that_was_changed_stops_everything(runner: Runner) -> None:
 def test_a_commit_that_is_gone_stops_everything(runner: Runner) -> None:
     runner.claim_others(1)
     runner.github.commits.clear()
-    with pytest.raises(LedgerError):
+    with pytest.raises(LedgerError, match="is gone"):
         runner.rights()
 
 

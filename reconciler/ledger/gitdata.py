@@ -58,8 +58,8 @@ class GitData:
     def create_commit(self, message: str) -> str:
         """Make a commit without files; its id. One that nothing points to does no harm."""
         wanted = {"message": message, "tree": EMPTY_TREE, "parents": []}
-        made = self._asked("POST", "/commits", wanted, expected=201)
-        return self._sha(made)
+        made = self._answered("POST", self._url("/commits"), wanted, (201,))
+        return self._sha(_object(made))
 
     def create_ref(self, ref: str, commit: str) -> Put:
         """Make a ref if there is none of that name. Sent once: an answer that is lost is UNSURE.
@@ -89,8 +89,8 @@ class GitData:
         if response.status_code == 404:
             return None
         name, commit = _target(_object(response))
-        if name != ref:
-            raise self._unreadable(f"it was asked for {ref} and shows {name}")
+        if name != ref or not commit:
+            raise self._unreadable(f"it was asked for {ref} and shows {name or 'something else'}")
         return commit
 
     def refs(self, folder: str) -> Mapping[str, str]:
@@ -108,7 +108,10 @@ class GitData:
 
     def message(self, commit: str) -> str:
         """The message of a commit."""
-        told = self._asked("GET", f"/commits/{commit}", None, expected=200)
+        response = self._answered("GET", self._url(f"/commits/{commit}"), None, (200, 404))
+        if response.status_code == 404:
+            raise self._unreadable(f"a ref points to commit {commit}, and that is gone")
+        told = _object(response)
         message = told.get("message")
         if self._sha(told) != commit or not isinstance(message, str):
             raise self._unreadable(f"it was asked for commit {commit} and shows another")
@@ -118,20 +121,17 @@ class GitData:
 
     def _rows(self, url: str) -> Iterator[object]:
         """The rows of a list and of all pages after it, if there are any."""
-        seen: set[str] = set()
         while url:
-            if url in seen or not url.startswith(f"{self._base}/"):
-                raise self._unreadable("its list goes round in a circle, or leads elsewhere")
-            seen.add(url)
+            if not url.startswith(f"{self._base}/"):
+                raise self._unreadable("its list leads elsewhere")
             response = self._answered("GET", url, None, (200,))
             rows = _json(response)
             if not isinstance(rows, list):
                 raise self._unreadable("its list is none")
             yield from rows
             url = str(response.links.get("next", {}).get("url", ""))
-
-    def _asked(self, method: str, path: str, body: object, *, expected: int) -> Mapping[str, Any]:
-        return _object(self._answered(method, self._url(path), body, (expected,)))
+            if url and not rows:
+                raise self._unreadable("its list goes on, and shows nothing")
 
     def _answered(
         self, method: str, url: str, body: object, expected: tuple[int, ...]

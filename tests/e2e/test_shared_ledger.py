@@ -87,19 +87,10 @@ def test_what_one_machine_has_created_another_finds_in_step(
     assert sorted(ref.rpartition(".")[2] for ref in github.refs) == ["claim", "closing"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"GITHUB_TOKEN": ""}, "set GITHUB_TOKEN"),
-        ({"GITHUB_TOKEN": "ghs_wrong_0123456789"}, "Bad credentials"),
-    ],
-)
-def test_a_ledger_that_cannot_be_reached_sends_nothing(
-    shared: Project, relay: Relay, changes: dict[str, str], words: str
-) -> None:
-    ran = shared.run(*SPEND, **changes)
+def test_a_ledger_that_cannot_be_reached_sends_nothing(shared: Project, relay: Relay) -> None:
+    ran = shared.run(*SPEND, **{"GITHUB_TOKEN": "ghs_wrong_0123456789"})
     assert ran.code == 1, ran.all
-    assert words in ran.err
+    assert "Bad credentials" in ran.err
     assert "ghs_wrong" not in ran.all
     assert relay.creates == []
 
@@ -126,4 +117,3 @@ def test_a_folder_that_dies_with_the_runner_is_warned_of_where_github_shows_it(
     assert "> [!WARNING]" in summary
     applied = remote.run(*SPEND, CI="true")
     assert applied.err.count("warning: the ledger is a folder") == 1
-    assert "warning" not in remote.run("plan", CI="true").err
