@@ -248,6 +248,13 @@ def test_a_definite_no_is_told_in_words_and_never_asked_again(
     assert len(runner.github.refs) == 1
 
 
+def test_a_token_that_an_answer_repeats_is_not_shown(runner: Runner) -> None:
+    runner.github.spoil = lambda _call, _carry: refused(401, f"Bad credentials: {TOKEN}")
+    with pytest.raises(LedgerError, match="Bad credentials") as error:
+        runner.ledger.claim(CLAIM)
+    assert TOKEN not in str(error.value)
+
+
 def test_without_a_connection_nothing_was_written_and_nothing_is_read_back() -> None:
     with served(FakeGithub()) as base_url:
         pass  # nobody listens there any more
