@@ -36,6 +36,11 @@ def plan_annotations(plan: Plan) -> str:
     return "\n".join(_resource(r) for r in plan.resources if standing(r) in TROUBLE)
 
 
+def warning_annotations(warnings: Iterable[str]) -> str:
+    """One command a warning that is about no file; empty if there is none."""
+    return "\n".join(_command("warning", {"title": "reconcile"}, plain(w)) for w in warnings)
+
+
 def _problem(problem: Problem) -> str:
     expected = f"; expected {problem.expected}" if problem.expected else ""
     subject = f"{problem.field}: " if problem.field else ""

@@ -53,6 +53,12 @@ def outcomes_markdown(outcomes: Iterable[OutcomeLine]) -> str:
     return _joined([["### What was done"], _table(("action", "for", "result", ""), rows)])
 
 
+def warnings_markdown(warnings: Iterable[str]) -> str:
+    """What somebody should know that is about no file; empty if there is nothing."""
+    blocks = [[f"> [!WARNING]\n> {escape(warning)}"] for warning in warnings]
+    return _joined(blocks) if blocks else ""
+
+
 def problems_markdown(problems: Iterable[Problem]) -> str:
     """Every problem in specs and datasets, by place."""
     found = sorted(problems)
