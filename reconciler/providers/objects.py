@@ -63,9 +63,12 @@ def read_file(raw: Raw) -> RemoteFile:
 
 
 def _read_status(raw: Raw) -> JobStatus:
-    """A status that nobody has told us counts as alive, unless the job says that it has ended."""
+    """A status that nobody has told us counts as alive, unless the job says when it ended.
+
+    An error alone ends nothing: the service may be at it again, and a second job would be paid.
+    """
     status = read_status(text_of(raw, "status"))
-    has_ended = raw.get("finished_at") is not None or _read_error(raw.get("error")) is not None
+    has_ended = bool(_whole(raw.get("finished_at")))
     return JobStatus.FAILED if status is JobStatus.UNKNOWN and has_ended else status
 
 
