@@ -22,12 +22,13 @@ from reconciler.load import Examined, load
 from reconciler.load.changes import with_data_changes
 from reconciler.observe import observe, prove_absence
 from reconciler.ownership import is_same_file, read_mark
-from reconciler.plan import Limits, Plan, Reason, Resource, Tariff, make_plan
+from reconciler.plan import Duplicate, Limits, Plan, Reason, Resource, Tariff, make_plan
 from reconciler.policy import Rules, review
 from reconciler.providers.protocol import Connection, Event, Reader
 from reconciler.resolve import resolve
 from reconciler.spec import AUTO, Project
 from reconciler.state import (
+    Acknowledgement,
     Closing,
     ClosingKind,
     Desired,
@@ -165,6 +166,9 @@ def _rules(observed: Observed, project: Project, request: Request) -> Rules:
         max_usd=min(budgets, default=None),
         is_attended=request.is_attended or observed.endpoint.is_embedded,
         allow_dirty=request.allow_dirty,
+        fuses=project.spec.fuses,
+        rights=observed.rights,
+        retry=request.retry,
     )
 
 
@@ -240,6 +244,29 @@ def find(seen: Pass, name: str) -> tuple[Training, Resource]:
     if resource is None:
         raise UsageError(f"no spec is named {name}")
     return next(t for t in seen.desired.trainings if t.key == resource.key), resource
+
+
+# ---- a freeze ------------------------------------------------------------------------------------
+
+
+def unfreeze(request: Request, world: World) -> tuple[Duplicate, ...]:
+    """Write down that a person knows of every training that was made twice: creates go on.
+
+    Returns:
+        What was acknowledged: exactly the jobs that were seen; another one freezes again.
+
+    Raises:
+        UsageError: nothing is frozen.
+    """
+    seen = look(request, world)
+    if not seen.plan.duplicates:
+        raise UsageError("nothing is frozen: no training was made twice that nobody knows of")
+    with world.connect(seen.loaded.project) as connection:
+        ledger, now = world.ledger(seen.loaded), connection.reader.now()
+        for duplicate in seen.plan.duplicates:
+            known = Acknowledgement(tuple(sorted(duplicate.jobs)), now)
+            ledger.acknowledge(connection.endpoint.id, known)
+    return seen.plan.duplicates
 
 
 # ---- settling a doubt ----------------------------------------------------------------------------
