@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import chdir, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +17,8 @@ from reconciler.cli.options import Scope
 from reconciler.cli.terminal import Screen
 from reconciler.cli.world import open_world
 from reconciler.engine import Pass, Request, World, look, reconcile, settle, wait
-from reconciler.errors import ScanIncomplete, UsageError
-from reconciler.ledger import FolderRecords, Ledger
+from reconciler.errors import LedgerError, ScanIncomplete, UsageError
+from reconciler.ledger import FolderRecords, Ledger, Put
 from reconciler.plan import Plan
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection, JobRequest
@@ -163,6 +164,69 @@ def test_ten_passes_against_a_refusal_make_one_post(scene: Scene) -> None:
     assert {r.condition.reason for s in seen[1:] for r in s.plan.resources} == {"CreateRefused"}
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "why"),
+    [
+        (401, "invalid_api_key", "doesn't accept the key"),
+        (403, "missing_scope", "doesn't let this key train"),
+        (403, "training_not_available", "takes no new trainings"),
+        (429, "rate_limit_exceeded", "asked to slow down"),
+    ],
+)
+def test_a_refusal_that_is_not_about_the_training_stops_the_creates_after_it(
+    scene: Scene, status: int, code: str, why: str
+) -> None:
+    scene.spec("two", epochs=3)
+    body = json.dumps({"error": {"message": "no", "code": code}}).encode()
+    scene.relay.spoil = lambda sent, forward: (
+        Reply(status, body) if is_create(sent) else forward(sent)
+    )
+    first, second = (o for o in scene.apply().outcomes if o.action.kind == "create")
+    assert (first.result, second.result) == (Result.FAILED, Result.SKIPPED)
+    assert why in second.message
+    assert len(scene.relay.creates) == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 429])
+def test_after_a_record_that_could_not_be_written_nothing_more_is_created(
+    scene: Scene, status: int
+) -> None:
+    """And the outcome says so: what is not recorded is in doubt for the next pass."""
+    scene.spec("two", epochs=3)
+    scene.spec("three", epochs=4)
+    records = FolderRecords(scene.request.root / "ledger")
+    scene.world = replace(scene.world, ledger=lambda _loaded: Ledger(Unclosable(records)))
+    body = json.dumps({"error": {"message": "no", "code": "any"}}).encode()
+    if status != 200:
+        scene.relay.spoil = lambda sent, forward: (
+            Reply(status, body) if is_create(sent) else forward(sent)
+        )
+    first, *others = (o for o in scene.apply().outcomes if o.action.kind == "create")
+    assert first.result is Result.FAILED
+    assert "the disk is full" in first.message
+    assert {o.result for o in others} == {Result.SKIPPED}
+    assert len(scene.relay.creates) == 1
+
+
+@dataclass(frozen=True)
+class Unclosable:
+    """Records on a disk that is full as soon as the claim is written."""
+
+    records: FolderRecords
+
+    def put(self, name: str, text: str) -> Put:
+        if "closing" in name:
+            message = "the disk is full"
+            raise LedgerError(message)
+        return self.records.put(name, text)
+
+    def get(self, name: str) -> str | None:
+        return self.records.get(name)
+
+    def all(self, folder: str) -> Mapping[str, str]:
+        return self.records.all(folder)
+
+
 def test_a_plan_without_proof_is_not_applied(scene: Scene) -> None:
     unproved = replace(look(scene.request, scene.world).plan, is_proved=False)
     effects = Effects(
@@ -239,9 +303,13 @@ def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
     assert billed == expected
 
 
-def test_a_runner_that_slept_between_claim_and_send_sends_nothing(scene: Scene) -> None:
+@pytest.mark.parametrize("later", [1_061, 1_901, 0], ids=["a minute", "long", "set back"])
+def test_a_runner_that_slept_between_claim_and_send_sends_nothing_more(
+    scene: Scene, later: int
+) -> None:
+    scene.spec("two", epochs=3)
     ledger = Ledger(FolderRecords(scene.request.root / "ledger"))
-    times = iter([1_000, 1_901, 1_901])
+    times = iter([1_000, later, later])
     effects = Effects(
         root=scene.request.root,
         writer=scene.provider,
@@ -252,7 +320,8 @@ def test_a_runner_that_slept_between_claim_and_send_sends_nothing(scene: Scene) 
         progress=lambda _upload, _count: None,
     )
     outcomes = list(apply(look(scene.request, scene.world).plan, effects))
-    assert outcomes[-1].result is Result.FAILED
+    assert [o.result for o in outcomes[-2:]] == [Result.FAILED, Result.SKIPPED]
+    assert "plan again" in outcomes[-1].message
     assert scene.relay.creates == []
     (right,) = ledger.rights("sandbox:test")
     assert right.closing
