@@ -172,7 +172,7 @@ class _Run:
             self.stop = "this run was held up, and all may have changed: plan again"
             return self._not_sent(action, claim, "not sent: too long after its claim")
         try:
-            job = self.effects.writer.create(self._request(action, claim))
+            job = _ours(self.effects.writer.create(self._request(action, claim)), claim)
         except Refused as refusal:
             return self._refused(action, claim, refusal)
         except NotSent as error:
@@ -240,9 +240,16 @@ def _stop_after(refusal: Refused) -> str:
     return STOPS.get(refusal.status, "")
 
 
-def _created(job: Job, claim: Claim) -> str:
+def _ours(job: Job, claim: Claim) -> Job:
+    """The job that a create was answered with. Raises ReplyLost if another claim made it."""
     mark = read_mark(job)
-    if mark and mark.claim == claim.nonce:
+    if mark and mark.claim != claim.nonce:
+        raise ReplyLost(f"the answer was {job.id}, which another claim made")
+    return job
+
+
+def _created(job: Job, claim: Claim) -> str:
+    if read_mark(job):
         return f"{job.id} created"
     return (
         f"{job.id} created; this endpoint keeps no marks, so its identity rests on the ledger: "

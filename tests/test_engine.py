@@ -126,6 +126,27 @@ def test_a_checkout_that_moves_after_the_plan_creates_nothing(scene: Scene) -> N
     assert scene.relay.creates == []
 
 
+def test_an_answer_about_another_claim_s_job_leaves_the_create_in_doubt(scene: Scene) -> None:
+    scene.spec("two", epochs=3)
+    answered: list[Reply] = []
+
+    def answer_the_second_with_the_first(sent: Sent, forward: Forward) -> Reply:
+        reply = forward(sent)
+        if not is_create(sent):
+            return reply
+        answered.append(reply)
+        return answered[0]
+
+    scene.relay.spoil = answer_the_second_with_the_first
+    first, second = (o for o in scene.apply().outcomes if o.action.kind == "create")
+    assert (first.result, second.result) == (Result.DONE, Result.UNKNOWN)
+    assert "another claim" in second.message
+    done, _ = wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
+    assert [r.condition.health for r in done.plan.resources] == [Health.READY] * 2
+    assert len({r.job_id for r in done.plan.resources}) == 2
+    assert len(scene.relay.creates) == 2
+
+
 def test_two_specs_with_one_key_train_once(scene: Scene) -> None:
     scene.spec("two")
     seen = scene.apply()
