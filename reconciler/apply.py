@@ -31,7 +31,7 @@ from reconciler.state import Claim, Closing, ClosingKind, Job, Revision
 Progress = Callable[[Upload, int], None]
 
 SEND_WITHIN = 60
-"""Seconds after a claim in which its create may leave; others may judge it later than that."""
+"""Seconds after a claim in which its create may leave; the doubt window is never that short."""
 STOPS: Mapping[int, str] = {
     401: "the endpoint doesn't accept the key",
     403: "the endpoint doesn't let this key train",
@@ -201,6 +201,7 @@ class _Run:
             seed=training.seed,
             metadata=metadata_for(training, claim, commit, action.estimate.trained_tokens),
             nonce=claim.nonce,
+            send_by=claim.at + SEND_WITHIN,
         )
 
     def _not_sent(self, action: Create, claim: Claim, message: str) -> Outcome:
