@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import chdir, nullcontext
 from dataclasses import dataclass, replace
+from email.utils import formatdate
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from reconciler.cli.world import open_world
 from reconciler.engine import Pass, Request, World, look, reconcile, settle, wait
 from reconciler.errors import LedgerError, ScanIncomplete, UsageError
 from reconciler.ledger import FolderRecords, Ledger, Put
+from reconciler.observe import observe, prove_absence
 from reconciler.plan import Plan
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection, JobRequest
@@ -262,6 +265,25 @@ def test_a_plan_without_proof_is_not_applied(scene: Scene) -> None:
     with pytest.raises(ScanIncomplete):
         list(apply(unproved, effects))
     assert scene.relay.creates == []
+
+
+def test_absence_is_proved_as_of_when_the_look_began(scene: Scene) -> None:
+    """A window that ends during a long look is not over: what was read first was read before."""
+    clock = count(1_800_000_000, 100)
+
+    def answer_slowly(sent: Sent, forward: Forward) -> Reply:
+        reply = forward(sent)
+        plain = {k: v for k, v in reply.headers.items() if k.lower() != "date"}
+        return replace(reply, headers={**plain, "Date": formatdate(next(clock), usegmt=True)})
+
+    desired = look(scene.request, scene.world).desired
+    scene.relay.spoil = answer_slowly
+    ledger = Ledger(FolderRecords(scene.request.root / "ledger"))
+    observed = observe(scene.provider, ledger, Endpoint("e", "u"), desired)
+    began = scene.provider.now()
+    proved = prove_absence(scene.provider, observed, desired)
+    assert scene.provider.now() - began >= 200
+    assert proved.taken_at - began < 50
 
 
 def by_hand(scene: Scene, **changes: Any) -> str:
