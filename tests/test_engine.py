@@ -28,7 +28,7 @@ from reconciler.providers.protocol import Connection, JobRequest
 from reconciler.sandbox import embedded
 from reconciler.state import ClosingKind, Endpoint, Health, Revision
 from tests.e2e.conftest import SPEC, lines_of
-from tests.e2e.relay import Forward, Relay, Reply, Sent, is_create, relay_to
+from tests.e2e.relay import Forward, Relay, Reply, Sent, Spoil, is_create, passing, relay_to
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -303,13 +303,15 @@ def by_hand(scene: Scene, **changes: Any) -> str:
     return scene.provider.create(replace(request, **changes)).id
 
 
-def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None:
-    def lose_the_first(sent: Sent, forward: Forward) -> Reply:
-        is_first = is_create(sent) and len(scene.relay.creates) == 1
-        return Reply(0, None) if is_first else forward(sent)
-
-    scene.relay.spoil = lose_the_first
+def lose_a_create(scene: Scene) -> None:
+    """An apply whose one create never arrives."""
+    scene.relay.spoil = lambda sent, forward: Reply(0, None) if is_create(sent) else forward(sent)
     assert scene.apply().outcomes[-1].result is Result.UNKNOWN
+    scene.relay.spoil = passing
+
+
+def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None:
+    lose_a_create(scene)
     refused = {
         "ftjob-none": "knows no job",
         by_hand(scene, hyperparameters={"n_epochs": 9}): "its n_epochs is 9, not 2",
@@ -326,6 +328,63 @@ def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None
     assert done.plan.resources[0].job_id == right
     assert done.plan.resources[0].condition.health is Health.READY
     assert len(scene.relay.creates) == sent_before
+
+
+def showing(**fields: Any) -> Spoil:
+    """A job that is asked for by its id shows these fields, as real ones differ from ours."""
+
+    def show(sent: Sent, forward: Forward) -> Reply:
+        reply = forward(sent)
+        if not sent.path.startswith("/v1/fine_tuning/jobs/") or reply.body is None:
+            return reply
+        return replace(reply, body=json.dumps(json.loads(reply.body) | fields).encode())
+
+    return show
+
+
+def test_a_job_older_than_the_attempt_is_not_the_one_that_was_sent(scene: Scene) -> None:
+    lose_a_create(scene)
+    job = by_hand(scene)
+    scene.relay.spoil = showing(created_at=1_700_000_000)
+    with pytest.raises(UsageError, match="before the attempt"):
+        settle(scene.request, scene.world, "one", adopt=job)
+    scene.relay.spoil = passing
+    assert job in settle(scene.request, scene.world, "one", adopt=job)
+
+
+def test_a_job_that_stands_for_another_training_is_not_adopted(scene: Scene) -> None:
+    lose_a_create(scene)
+    job = by_hand(scene)
+    settle(scene.request, scene.world, "one", adopt=job)
+    (scene.request.root / "specs/one.yaml").unlink()
+    scene.spec("two")
+    path = scene.request.root / "specs/two.yaml"
+    path.write_text(path.read_text() + "  seed: 7\n")
+    lose_a_create(scene)
+    scene.relay.spoil = showing(seed=None)
+    with pytest.raises(UsageError, match="is attempt 1 of one"):
+        settle(scene.request, scene.world, "two", adopt=job)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"model": "gpt-4o-mini"},
+        {"error": {}},
+        {"hyperparameters": None, "method": None},
+        {"status": "hibernating", "finished_at": None},
+        {"seed": None, "result_files": None, "organization_id": None, "metadata": None},
+    ],
+    ids=lambda shown: "+".join(shown),
+)
+def test_what_real_jobs_show_otherwise_contradicts_no_adoption(
+    scene: Scene, shown: dict[str, Any]
+) -> None:
+    lose_a_create(scene)
+    job = by_hand(scene)
+    scene.relay.spoil = showing(**shown)
+    assert job in settle(scene.request, scene.world, "one", adopt=job)
+    assert not look(scene.request, scene.world).plan.writes
 
 
 def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
