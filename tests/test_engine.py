@@ -26,7 +26,7 @@ from reconciler.plan import Plan
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection, JobRequest
 from reconciler.sandbox import embedded
-from reconciler.state import ClosingKind, Endpoint, Health, Revision
+from reconciler.state import ClosingKind, Endpoint, Health, Revision, Sync
 from tests.e2e.conftest import SPEC, lines_of
 from tests.e2e.relay import Forward, Relay, Reply, Sent, Spoil, is_create, passing, relay_to
 
@@ -330,14 +330,17 @@ def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None
     assert len(scene.relay.creates) == sent_before
 
 
-def showing(**fields: Any) -> Spoil:
-    """A job that is asked for by its id shows these fields, as real ones differ from ours."""
+def showing(of: str = "/v1/fine_tuning/jobs", **fields: Any) -> Spoil:
+    """Each job, or file, shows these fields, alone and in lists, as real ones differ from ours."""
 
     def show(sent: Sent, forward: Forward) -> Reply:
         reply = forward(sent)
-        if not sent.path.startswith("/v1/fine_tuning/jobs/") or reply.body is None:
+        if sent.method != "GET" or not sent.path.startswith(of) or reply.body is None:
             return reply
-        return replace(reply, body=json.dumps(json.loads(reply.body) | fields).encode())
+        answer = json.loads(reply.body)
+        for each in answer.get("data", [answer]):
+            each |= fields
+        return replace(reply, body=json.dumps(answer).encode())
 
     return show
 
@@ -366,17 +369,42 @@ def test_a_job_that_stands_for_another_training_is_not_adopted(scene: Scene) -> 
         settle(scene.request, scene.world, "two", adopt=job)
 
 
-@pytest.mark.parametrize(
-    "shown",
-    [
-        {"model": "gpt-4o-mini"},
-        {"error": {}},
-        {"hyperparameters": None, "method": None},
-        {"status": "hibernating", "finished_at": None},
-        {"seed": None, "result_files": None, "organization_id": None, "metadata": None},
-    ],
-    ids=lambda shown: "+".join(shown),
-)
+REAL_JOBS: list[dict[str, Any]] = [
+    {"model": "gpt-4o-mini"},
+    {"error": {}},
+    {"hyperparameters": None, "method": None},
+    {"status": "hibernating", "finished_at": None},
+    {"seed": None, "result_files": None, "organization_id": None, "trained_tokens": None},
+]
+"""What real jobs were seen to show where ours show something else."""
+real_jobs = pytest.mark.parametrize("shown", REAL_JOBS, ids=lambda shown: "+".join(shown))
+
+
+@real_jobs
+def test_what_real_jobs_show_otherwise_is_no_difference(
+    scene: Scene, shown: dict[str, Any]
+) -> None:
+    scene.apply()
+    wait(scene.request, scene.world, lambda _job, _events: None, pause=0)
+    scene.relay.spoil = showing(**shown)
+    plan = scene.apply().plan
+    assert [action.kind for action in plan.actions] == (["wait"] if "status" in shown else [])
+    assert {r.condition.sync for r in plan.resources} == {Sync.IN_SYNC}
+    assert len(scene.relay.creates) == 1
+
+
+@pytest.mark.parametrize("shown", [{"status": None}, {"status": "sleeping", "purpose": None}])
+def test_what_real_files_show_otherwise_makes_no_second_upload(
+    scene: Scene, shown: dict[str, Any]
+) -> None:
+    scene.apply()
+    scene.spec("two", epochs=3)
+    scene.relay.spoil = showing("/v1/files", **shown)
+    plan = look(scene.request, scene.world).plan
+    assert [action.kind for action in plan.actions if action.kind != "wait"] == ["create"]
+
+
+@real_jobs
 def test_what_real_jobs_show_otherwise_contradicts_no_adoption(
     scene: Scene, shown: dict[str, Any]
 ) -> None:
