@@ -306,7 +306,7 @@ def _after_job(case: Case, job: Job) -> Decision:
     if case.is_retry:
         return _create(case, Reason.RETRY_ASKED, "a person asked to try again", job)
     if job.status is JobStatus.SUCCEEDED:
-        gone = f"{job.fine_tuned_model} no longer answers"
+        gone = f"{job.fine_tuned_model or 'its model'} no longer answers"
         return _drift(case, job, Reason.MODEL_DELETED, gone)
     if job.status is JobStatus.CANCELLED:
         return _drift(case, job, Reason.JOB_CANCELLED, f"{job.id} was cancelled")

@@ -91,14 +91,17 @@ def read_event(raw: Raw) -> Event:
     )
 
 
-def read_page(path: str, page: Raw, limit: int) -> tuple[list[Raw], bool]:
-    """The rows of one page and whether more follow; fails closed where that can't be known."""
+def read_page(path: str, page: Raw, may_hide: int) -> tuple[list[Raw], bool]:
+    """The rows of one page and whether more follow; fails closed where that can't be known.
+
+    ``may_hide``: the rows from which on a page that doesn't tell counts as followed by another.
+    """
     rows = page.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise ScanIncomplete(f"the list {path} holds no rows")
     has_more = page.get("has_more")
-    if not isinstance(has_more, bool):  # some servers leave it out: a full page may hide another
-        has_more = len(rows) >= limit
+    if not isinstance(has_more, bool):  # some servers leave it out
+        has_more = len(rows) >= may_hide
     if has_more and not rows:
         raise ScanIncomplete(f"the list {path} says that it goes on, and shows nothing")
     return rows, has_more

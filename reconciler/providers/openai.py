@@ -96,7 +96,7 @@ class OpenAIProvider:
     def jobs(self, owner: str | None = None) -> Iterator[Job]:
         """Every job, or those of an owner: the server filters, and what it sends is checked."""
         query = {f"metadata[{OWNER}]": owner} if owner else {}
-        for row in self._rows("/fine_tuning/jobs", query, JOBS_A_PAGE):
+        for row in self._rows("/fine_tuning/jobs", query, JOBS_A_PAGE, may_hide=1):
             job = read_job(row)
             if owner is None or job.metadata.get(OWNER) == owner:
                 yield job
@@ -195,13 +195,19 @@ class OpenAIProvider:
                 return None
             raise
 
-    def _rows(self, path: str, query: Mapping[str, object], limit: int) -> Iterator[Raw]:
-        """The rows of all pages; fails closed if the list might not be whole."""
+    def _rows(
+        self, path: str, query: Mapping[str, object], limit: int, may_hide: int | None = None
+    ) -> Iterator[Raw]:
+        """The rows of all pages; fails closed if the list might not be whole.
+
+        ``may_hide``: the rows with which a page that doesn't say whether it is the last may hide
+        another; as many as were asked for unless said otherwise.
+        """
         cursor: dict[str, str] = {}
         seen: set[str] = set()
         while True:
             page = self._get(path, {**query, "limit": limit, **cursor})
-            rows, has_more = read_page(path, page, limit)
+            rows, has_more = read_page(path, page, may_hide or limit)
             for row in rows:
                 row_id = text_of(row, "id")
                 if row_id in seen:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.apply import SEND_WITHIN
 from reconciler.errors import (
     DatasetChanged,
     NotSent,
@@ -23,8 +24,10 @@ from reconciler.errors import (
     SettingsError,
     Unavailable,
 )
-from reconciler.providers.openai import OpenAIProvider
+from reconciler.plan.decide import CLOCK_SKEW
+from reconciler.providers.openai import CREATE_TIMEOUT, OpenAIProvider
 from reconciler.providers.protocol import JobRequest
+from reconciler.spec import ProjectSpec
 from reconciler.state import Endpoint, JobStatus
 from tests.e2e.conftest import lines_of
 from tests.e2e.relay import Forward, Relay, Reply, Sent, Spoil
@@ -130,6 +133,15 @@ def test_no_read_follows_a_redirect_to_another_endpoint(
     with pytest.raises(SettingsError, match="base_url"):
         list(provider.jobs())
     assert len(relay.sent) == 1
+
+
+def test_no_create_can_still_leave_when_the_shortest_window_is_over() -> None:
+    """A request leaves within SEND_WITHIN of its claim, is written, and is waited for."""
+    (shortest,) = (m.ge for m in ProjectSpec.model_fields["doubt_window"].metadata)
+    assert CREATE_TIMEOUT.write is not None
+    assert CREATE_TIMEOUT.read is not None
+    longest = SEND_WITHIN + CREATE_TIMEOUT.write + CREATE_TIMEOUT.read
+    assert longest + CLOCK_SKEW < shortest
 
 
 def test_a_create_whose_time_is_over_never_leaves(provider: OpenAIProvider, relay: Relay) -> None:
@@ -308,6 +320,24 @@ def test_pages_are_joined_and_the_owner_filter_is_checked(
 
     relay.spoil = ignore_filter
     assert [job.id for job in provider.jobs("shop")] == [made[2], made[0]]
+
+
+def test_a_page_of_jobs_that_does_not_say_whether_it_is_the_last_is_asked_on(
+    provider: OpenAIProvider, relay: Relay, tmp_path: Path
+) -> None:
+    """A server may show fewer rows than it was asked for: only an empty page is surely the last."""
+    file = uploaded(provider, tmp_path)
+    made = [provider.create(request(file)).id for _ in range(3)]
+
+    def two_a_page(sent: Sent, forward: Forward) -> Reply:
+        path = sent.path.replace("limit=100", "limit=2")
+        reply = forward(replace(sent, path=path))
+        page = json.loads(reply.body or b"")
+        page.pop("has_more")
+        return replace(reply, body=json.dumps(page).encode())
+
+    relay.spoil = two_a_page
+    assert [job.id for job in provider.jobs()] == made[::-1]
 
 
 def test_what_is_not_there_is_none(provider: OpenAIProvider) -> None:
