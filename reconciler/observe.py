@@ -40,9 +40,12 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
 def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Observed:
     """The same, after every job and file was looked at: what isn't there now may be created.
 
+    It is taken at the time when the look began: what is judged by it was over before.
+
     Raises:
         ScanIncomplete: a list may not be whole; nothing may be created.
     """
+    began = reader.now()
     keys = {training.key for training in desired.trainings}
     known = {job.id: job for job in observed.jobs}
     found: dict[str, Job] = {}
@@ -56,7 +59,7 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
     models = observed.models | set(_answering(reader, found.values(), {}))
     return replace(
         observed,
-        taken_at=reader.now(),
+        taken_at=began,
         jobs=_by_age(jobs.values()),
         files=tuple(file for file in reader.files() if is_our_file(file, desired.owner)),
         models=frozenset(models),

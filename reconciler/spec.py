@@ -195,6 +195,15 @@ class Budget(Document):
     per_pass: Annotated[float, Field(ge=0)] | None = Field(None, description="all new trainings")
 
 
+class Fuses(Document):
+    """What stops a runaway: a pass that wants more creates nothing, and says so."""
+
+    jobs_per_pass: Annotated[int, Field(ge=1)] = Field(20, description="new jobs in one pass")
+    creates_per_day: Annotated[int, Field(ge=1)] = Field(
+        5, description="creates of one spec, by its name, in any 24 hours"
+    )
+
+
 class FolderLedger(Document):
     """Rights to create are kept in a folder that all runners of the project share."""
 
@@ -237,6 +246,7 @@ class ProjectSpec(Document):
     specs: list[Text] = Field(default_factory=lambda: ["specs"], description="folders of specs")
     provider: ProviderPin = Field(default_factory=ProviderPin)
     budget: Budget = Field(default_factory=Budget)
+    fuses: Fuses = Field(default_factory=Fuses, description="limits that a mistake runs into")
     doubt_budget: Annotated[float, Field(ge=0)] = Field(
         0.0, description="a training below this may be sent again when its first reply was lost"
     )

@@ -46,9 +46,7 @@ def main(
         return start < last or time.monotonic() - began < seconds
 
     told = began
-    for tally in run_many(
-        takewhile(wanted, count(first, CHUNK)), record, processes, began + 1e9
-    ):
+    for tally in run_many(takewhile(wanted, count(first, CHUNK)), record, processes, began + 1e9):
         total.add(tally)
         if time.monotonic() - told > EVERY:
             told = time.monotonic()

@@ -85,7 +85,9 @@ class InstantTrainer(Trainer):
         if known is None:
             tokens = self.chance.choice(TOKENS)
             known = OutcomeRecord(None, tokens, {"n_epochs": 1, "batch_size": 1}, 2)
-            self._store.save_outcome(job, known, "[[1,0.5,0.5,null,null],[2,0.4,0.6,null,null]]", None)
+            self._store.save_outcome(
+                job, known, "[[1,0.5,0.5,null,null],[2,0.4,0.6,null,null]]", None
+            )
         return known
 
 

@@ -112,7 +112,9 @@ class Laws:
             if job.shows_mark and job.made.claim and job.made.id in look.rows
         ]
         times = Counter(made.claim for made in shown)
-        seen = {job for ledger in self.ledgers.values() for job in ledger.read(ENDPOINT).acknowledged}
+        seen = {
+            job for ledger in self.ledgers.values() for job in ledger.read(ENDPOINT).acknowledged
+        }
         return [made.id for made in shown if times[made.claim] > 1 and made.id not in seen]
 
     # ---- a job is made -------------------------------------------------------------------------
@@ -155,7 +157,9 @@ class Laws:
 
     def paid_twice(self) -> bool:
         """Whether two requests for one training were both trained, the second unasked for."""
-        posts = {(job.key, job.post) for job in self._paid() if job.key.split()[1] not in self.retried}
+        posts = {
+            (job.key, job.post) for job in self._paid() if job.key.split()[1] not in self.retried
+        }
         return len(posts) > len({key for key, _ in posts})
 
     def delivered_twice(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Final
 
-from reconciler.engine import settle
+from reconciler.engine import settle, unfreeze
 from reconciler.errors import ReconcileError
 from reconciler.plan import Reason, Resource
 from tests.simulation.laws import ENDPOINT
@@ -39,11 +41,13 @@ class Operator:
         while schedule.now < self.ends:
             process = Process("operator")
             life = Life(self.setting, "prod", process)
-            schedule.live(process, lambda life=life: self._look(life))
+            schedule.live(process, partial(self._look, life))
             schedule.sleep(self.chance.uniform(0.2, 2) * PAUSE)
 
     def _look(self, life: Life) -> None:
         seen = life.one_pass()
+        if seen and seen.plan.duplicates and self.chance.random() < 0.7:
+            self._tried(life, lambda: f"unfrozen: {len(unfreeze(life.asked, life.world))}")
         for resource in seen.plan.resources if seen else ():
             if self.chance.random() < 0.7:
                 self._decide(life, resource)
@@ -62,9 +66,12 @@ class Operator:
         latest = [right.claim.nonce for right in rights if right.claim.key == resource.key]
         there = {job.made.claim: job.made.id for job in self.setting.account.jobs()}
         adopt = there.get(latest[-1]) if latest else None
+        self._tried(life, lambda: settle(life.asked, life.world, resource.name, adopt))
+
+    def _tried(self, life: Life, act: Callable[[], str]) -> None:
         life.wire.begin_pass()
         try:
-            said = settle(life.asked, life.world, resource.name, adopt)
+            said = act()
         except ReconcileError as error:
             said = f"error: {error}"
         self.setting.schedule.note(said)

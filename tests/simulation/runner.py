@@ -101,11 +101,11 @@ class Life:
     def _told(self, outcome: Outcome) -> None:
         """A refusal that the runner has been told, and that its ledger took."""
         self.setting.schedule.note(f"{outcome.action.kind}: {outcome.result} {outcome.message}")
-        is_create = isinstance(outcome.action, Create)
-        is_refusal = outcome.result is Result.FAILED and "refused (4" in outcome.message
-        if is_create and is_refusal and "(429" not in outcome.message:
+        action, words = outcome.action, outcome.message
+        is_refusal = outcome.result is Result.FAILED and "refused (4" in words
+        if isinstance(action, Create) and is_refusal and "(429" not in words:
             if self.setting.is_ledger_sound:
-                self.setting.laws.refused.add(outcome.action.key)
+                self.setting.laws.refused.add(action.key)
 
 
 def guarded(laws: Laws, body: Callable[[], None]) -> None:

@@ -225,7 +225,9 @@ def _yaml(root: Path, spec: Spec) -> str:
         held_out = f"{spec.method}-{spec.word}.valid.jsonl"
         _write_once(root / "specs" / held_out, examples(spec.method, f"{spec.word} held out", 10))
         dataset = f"{{training: {training}, validation: {held_out}}}"
-    return SPEC.format(base=BASE, name=spec.name, dataset=dataset, method=spec.method, epochs=spec.epochs)
+    return SPEC.format(
+        base=BASE, name=spec.name, dataset=dataset, method=spec.method, epochs=spec.epochs
+    )
 
 
 def _write_once(path: Path, text: str) -> None:

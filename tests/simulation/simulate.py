@@ -11,6 +11,7 @@ import random
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -168,7 +169,7 @@ class _Simulation:
         while self.schedule.now < self.ends:
             process = Process(runner.name, runner.kill_chance)
             life = Life(self.setting, runner.owner, process, runner.skew)
-            self.schedule.live(process, lambda life=life: self._passes(life, runner.pause))
+            self.schedule.live(process, partial(self._passes, life, runner.pause))
             self.schedule.sleep(RESTART)
 
     def _passes(self, life: Life, pause: float) -> None:
@@ -221,7 +222,9 @@ class _Simulation:
             self.laws.breach("ten passes lead to rest", "a pass ends with an error")
             return
         for resource in first.plan.resources:
-            if resource.condition.health not in AT_REST and not self._is_truly_alive(resource.job_id):
+            if resource.condition.health not in AT_REST and not self._is_truly_alive(
+                resource.job_id
+            ):
                 self.laws.breach("ten passes lead to rest", str(resource.condition))
         if life.wire.writes or first.outcomes:
             self.laws.breach("at rest a pass writes nothing", str(first.outcomes))

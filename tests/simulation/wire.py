@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 
@@ -57,6 +57,8 @@ class SimulatedWire(httpx2.BaseTransport):
         self.schedule.step(called)
         if self._strikes(self.line.unreachable):
             raise httpx2.ConnectError("no route to host", request=request)
+        if trace := request.extensions.get("trace"):
+            trace("simulated.send_request_headers.started", {})
         self._watch(request, body)
         if self._strikes(self.line.late):
             self._deliver_late(request, body)
@@ -83,7 +85,11 @@ class SimulatedWire(httpx2.BaseTransport):
         url = request.url
         headers = {name.lower(): value for name, value in request.headers.items()}
         return self.account.handle(
-            request.method, url.raw_path.decode().partition("?")[0], url.query.decode(), headers, body
+            request.method,
+            url.raw_path.decode().partition("?")[0],
+            url.query.decode(),
+            headers,
+            body,
         )
 
     def _deliver_late(self, request: httpx2.Request, body: bytes) -> None:
@@ -100,13 +106,9 @@ class SimulatedWire(httpx2.BaseTransport):
         self.schedule.sleep(min(answer.delay, patience))
         if answer.delay >= patience:
             raise httpx2.ReadTimeout("no answer in time", request=request)
-        match answer.ending:
-            case Ending.NONE:
-                raise httpx2.RemoteProtocolError("the server disconnected", request=request)
-            case Ending.CUT:
-                stream: httpx2.SyncByteStream = _Cut(answer.arriving(), request)
-            case Ending.WHOLE:
-                stream = httpx2.ByteStream(answer.content())
+        if answer.ending is Ending.NONE:
+            raise httpx2.RemoteProtocolError("the server disconnected", request=request)
+        stream = _Body(answer.arriving(), answer.ending is Ending.CUT, request)
         return httpx2.Response(answer.status, headers=dict(answer.headers), stream=stream)
 
     def _note(self, request: httpx2.Request, answer: Answer) -> None:
@@ -131,7 +133,7 @@ class SimulatedWire(httpx2.BaseTransport):
         self.look.is_whole = is_sound and is_new and page.get("has_more") is False
 
 
-def _read(answer: Answer) -> dict[str, list[dict[str, str]]]:
+def _read(answer: Answer) -> dict[str, Any]:
     try:
         page = json.loads(answer.content()) if answer.ending is Ending.WHOLE else {}
     except ValueError:
@@ -140,12 +142,14 @@ def _read(answer: Answer) -> dict[str, list[dict[str, str]]]:
 
 
 @dataclass
-class _Cut(httpx2.SyncByteStream):
-    """A body that ends in its middle."""
+class _Body(httpx2.SyncByteStream):
+    """A body, which may end in its middle."""
 
-    body: bytes
+    arriving: bytes
+    is_cut: bool
     request: httpx2.Request
 
     def __iter__(self) -> Iterator[bytes]:
-        yield self.body
-        raise httpx2.RemoteProtocolError("the body was cut off", request=self.request)
+        yield self.arriving
+        if self.is_cut:
+            raise httpx2.RemoteProtocolError("the body was cut off", request=self.request)
