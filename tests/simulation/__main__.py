@@ -73,7 +73,8 @@ def _report(total: Tally, seconds: float, as_json: bool) -> None:
         return
     rate = total.seeds / seconds if seconds else 0.0
     print(  # noqa: T201
-        f"{total.seeds:,} seeds ({rate:.1f}/s), {total.creates:,} jobs, {total.requests:,} requests: "
+        f"{total.seeds:,} seeds ({rate:.1f}/s), {total.creates:,} jobs, "
+        f"{total.requests:,} requests: "
         f"{len(total.broken)} with a broken law, {len(total.paid_twice)} paid twice; one request "
         f"delivered twice was trained twice in {len(total.delivered_twice)}"
     )

@@ -14,8 +14,8 @@ from random import Random
 from typing import Any, Final
 
 from reconciler.ownership import ATTEMPT, CLAIM, KEY, OWNER
-from reconciler.sandbox.clock import Clock
 from reconciler.sandbox.answer import Answer
+from reconciler.sandbox.clock import Clock
 from reconciler.sandbox.exchange import Exchange
 from reconciler.sandbox.faults import FaultPlan, Faults
 from reconciler.sandbox.lifecycle import Status, is_terminal
@@ -65,8 +65,8 @@ class Seen:
         return not is_terminal(self.status)
 
 
-TOKENS: Final = (10_000, 2_000_000, 20_000_000)
-"""A training lasts half a minute, two minutes, or a quarter of an hour."""
+TOKENS: Final = (10_000, 2_000_000, 20_000_000, 400_000_000)
+"""A training lasts half a minute, two minutes, a quarter of an hour, or five hours."""
 
 
 class InstantTrainer(Trainer):
@@ -100,7 +100,6 @@ class Account:
     now: Callable[[], float]
     faults: Faults
     on_made: Callable[[Made], None] = lambda _made: None
-    written: dict[str, float] = field(default_factory=dict)
     requests: int = 0
     made: dict[str, Made] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)

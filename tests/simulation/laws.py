@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from reconciler.ledger import Ledger
 from reconciler.ownership import ATTEMPT, CLAIM, KEY, OWNER
-from reconciler.plan.decide import TRAINING_NOT_AVAILABLE
+from reconciler.plan.decide import CLOCK_SKEW, TRAINING_NOT_AVAILABLE
 from reconciler.state import Right
 from tests.simulation.account import Account, Made, Seen
 from tests.simulation.look import Look
@@ -26,7 +26,7 @@ class Laws:
         account: the truth.
         ledgers: owner -> its ledger, without the line before it.
         digests: run key -> SHA-256 of training and validation file.
-        refused: run keys whose refusal a runner was told and had written down.
+        refused: owner and run key whose refusal a runner was told and had written down.
         retried: run keys that a person asked to train again.
         broken: what was broken, in words.
     """
@@ -34,7 +34,7 @@ class Laws:
     account: Account
     ledgers: Mapping[str, Ledger]
     digests: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
+    refused: set[tuple[str, str]] = field(default_factory=set)
     retried: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
     _sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -88,7 +88,7 @@ class Laws:
         if look.was_stopped:
             self.breach("no create after a stop", "the pass was told to stop")
         key = mark[KEY]
-        if key in self.refused and key not in self.retried:
+        if (owner, key) in self.refused and key not in self.retried:
             self.breach("what was refused is never sent again", key[:8])
         if key not in self.retried and any(self._endings(owner, look.pass_began)):
             self.breach("no create after a stop", "training had ended")
@@ -100,9 +100,9 @@ class Laws:
         latest = max((r.closing.at for r in rights if r.closing and r.closing.job_id), default=0)
         for right in rights:
             closing = right.closing
-            if closing and closing.code == TRAINING_NOT_AVAILABLE and closing.at > latest:
-                if self.account.written.get(right.claim.nonce, before) < before:
-                    yield right
+            is_end = closing is not None and closing.code == TRAINING_NOT_AVAILABLE
+            if closing and is_end and latest < closing.at < before - CLOCK_SKEW:
+                yield right
 
     def duplicates(self, look: Look) -> list[str]:
         """Jobs of one POST that the scan showed, that bear our mark and that nobody has seen."""
@@ -111,11 +111,11 @@ class Laws:
             for job in self.account.jobs()
             if job.shows_mark and job.made.claim and job.made.id in look.rows
         ]
-        times = Counter(made.claim for made in shown)
+        times = Counter(made.post for made in shown)
         seen = {
             job for ledger in self.ledgers.values() for job in ledger.read(ENDPOINT).acknowledged
         }
-        return [made.id for made in shown if times[made.claim] > 1 and made.id not in seen]
+        return [made.id for made in shown if times[made.post] > 1 and made.id not in seen]
 
     # ---- a job is made -------------------------------------------------------------------------
 

@@ -103,13 +103,13 @@ class Life:
         self.setting.schedule.note(f"{outcome.action.kind}: {outcome.result} {outcome.message}")
         action, words = outcome.action, outcome.message
         is_refusal = outcome.result is Result.FAILED and "refused (4" in words
-        if isinstance(action, Create) and is_refusal and "(429" not in words:
-            if self.setting.is_ledger_sound:
-                self.setting.laws.refused.add(action.key)
+        is_lasting = is_refusal and "(429" not in words and self.setting.is_ledger_sound
+        if isinstance(action, Create) and is_lasting:
+            self.setting.laws.refused.add((self.owner, action.key))
 
 
 def guarded(laws: Laws, body: Callable[[], None]) -> None:
-    """Run a runner's code: whatever isn't an error of ours is a broken law, not the end of it all."""
+    """Run a runner's code: whatever isn't an error of ours is a broken law."""
     try:
         body()
     except Exception as error:  # noqa: BLE001  # a crash is what is being looked for

@@ -1,4 +1,4 @@
-"""What a seed decides: specs, runners, how bad line and provider are, and what people do meanwhile."""
+"""What a seed decides: specs, runners, how bad line and provider are, what people do meanwhile."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Scene:
     Attributes:
         trouble: seconds for which line and provider misbehave.
         faults: the sandbox's plan of faults.
-        unreachable, late, ledger_trouble: shares of requests without a connection, of requests that
+        unreachable, late, ledger_trouble: shares of requests without a connection, of creates that
             arrive after their client gave up, and of the ledger's calls that go wrong.
         doubt_budget: the Project's; 0 leaves every doubt to a person.
         has_operator: whether a person settles doubts, retries and unfreezes, having looked.
@@ -103,7 +103,7 @@ def draw_scene(chance: Random) -> Scene:
     """A scene of this chance; the faults are mild or bad, one kind or many."""
     specs = tuple(_spec(chance, number) for number in range(chance.randint(1, 3)))
     trouble = chance.choice([300.0, 1_200.0, 3_000.0])
-    badness = chance.choice([0.0, 0.05, 0.15, 0.3])
+    badness = chance.choice([0.03, 0.1, 0.2, 0.3])
     return Scene(
         specs=specs,
         edits=tuple(_edits(chance, specs, trouble)),
@@ -114,7 +114,7 @@ def draw_scene(chance: Random) -> Scene:
             "faults": list(_faults(chance, badness)),
         },
         unreachable=chance.choice([0.0, 0.0, badness / 3]),
-        late=chance.choice([0.0, badness / 3]),
+        late=chance.choice([0.0, badness]),
         ledger_trouble=chance.choice([0.0, 0.0, badness]),
         doubt_budget=chance.choice([0.0, 5.0]),
         has_operator=chance.random() < 0.3,
@@ -157,8 +157,6 @@ def _runners(chance: Random) -> Iterator[Runner]:
 
 
 def _faults(chance: Random, badness: float) -> Iterator[dict[str, Any]]:
-    if not badness:
-        return
     kinds = list(catalog(chance))
     for kind in chance.sample(kinds, chance.randint(1, 7)):
         share = kind.pop("share", 1.0)

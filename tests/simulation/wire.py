@@ -21,6 +21,8 @@ from tests.simulation.laws import Laws
 from tests.simulation.look import Look
 from tests.simulation.schedule import Schedule
 
+ROOT: Final = "/v1"
+SHORT: Final = JOBS.removeprefix(ROOT)
 LONGEST_TRANSIT: Final = 600.0
 """Seconds for which a request may be under way: with the lease of a claim less than its window."""
 
@@ -53,14 +55,14 @@ class SimulatedWire(httpx2.BaseTransport):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; what comes back, or the error of a broken line."""
         body = request.read()
-        called = f"{request.method} {request.url.path.removeprefix('/v1')}"
+        called = f"{request.method} {request.url.path.removeprefix(ROOT)}"
         self.schedule.step(called)
         if self._strikes(self.line.unreachable):
             raise httpx2.ConnectError("no route to host", request=request)
         if trace := request.extensions.get("trace"):
             trace("simulated.send_request_headers.started", {})
         self._watch(request, body)
-        if self._strikes(self.line.late):
+        if called == f"POST {SHORT}" and self._strikes(self.line.late):
             self._deliver_late(request, body)
         answer = self._delivered(request, body)
         self.schedule.step(f"{called}: {answer.status} {answer.ending.name}")
