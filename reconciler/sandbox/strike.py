@@ -173,7 +173,7 @@ def _fields(fault: kinds.ShowingFields) -> Json:
 def _stale(fault: kinds.Stale, call: Call, reply: Json, again: Callable[[Call], Reply]) -> Json:
     """Leave new rows out; a page of nothing else is passed over, for it would end the list."""
     horizon = call.now - fault.seconds
-    while not (old := _made_by(horizon, reply)) and reply.get("has_more"):
+    while not (old := _made_by(horizon, reply)) and reply.get("has_more") and _rows(reply):
         after = str(_rows(reply)[-1]["id"])
         reply = _object(again(replace(call, query={**call.query, "after": after})))
     return _with_rows(reply, old)

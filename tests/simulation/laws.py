@@ -92,7 +92,7 @@ class Laws:
             self.breach("what was refused is never sent again", key[:8])
         if key not in self.retried and any(self._endings(owner, look.pass_began)):
             self.breach("no create after a stop", "training had ended")
-        if duplicates := self.duplicates(look):
+        if duplicates := self.duplicates(owner, look):
             self.breach("no create while frozen", str(duplicates))
 
     def _endings(self, owner: str, before: float) -> Iterator[Right]:
@@ -104,17 +104,12 @@ class Laws:
             if closing and is_end and latest < closing.at < before - CLOCK_SKEW:
                 yield right
 
-    def duplicates(self, look: Look) -> list[str]:
-        """Jobs of one POST that the scan showed, that bear our mark and that nobody has seen."""
-        shown = [
-            job.made
-            for job in self.account.jobs()
-            if job.shows_mark and job.made.claim and job.made.id in look.rows
-        ]
+    def duplicates(self, owner: str, look: Look) -> list[str]:
+        """Our jobs of one POST that the scan showed with their mark, and that nobody has seen."""
+        made = (job.made for job in self.account.jobs())
+        shown = [made for made in made if made.owner == owner and made.id in look.marked]
         times = Counter(made.post for made in shown)
-        seen = {
-            job for ledger in self.ledgers.values() for job in ledger.read(ENDPOINT).acknowledged
-        }
+        seen = self.ledgers[owner].read(ENDPOINT).acknowledged
         return [made.id for made in shown if times[made.post] > 1 and made.id not in seen]
 
     # ---- a job is made -------------------------------------------------------------------------
@@ -138,12 +133,8 @@ class Laws:
         if target is None or target.made.owner != owner or not target.shows_mark:
             self.breach("nothing without our mark is touched", job_id)
             return
-        rank = _rank(target.made)
-        if not any(
-            _rank(job.made) < rank and _counts(job, look.pass_began)
-            for job in jobs.values()
-            if (job.made.key, job.made.owner) == (target.made.key, owner)
-        ):
+        others = (j for j in jobs.values() if j.made.id != job_id)
+        if not any(_is_used_instead(other, target, look.pass_began) for other in others):
             self.breach("the job in use is never cancelled", job_id)
 
     # ---- at rest -------------------------------------------------------------------------------
@@ -181,5 +172,9 @@ def _rank(made: Made) -> tuple[int, str]:
     return (int(made.at), made.id)
 
 
-def _counts(job: Seen, since: float) -> bool:
-    return job.is_alive or job.has_model or (job.ended_at or 0) >= since
+def _is_used_instead(job: Seen, target: Seen, since: float) -> bool:
+    """Whether a job is, or was when the pass began, a reason to cancel another of its training."""
+    if (job.made.key, job.made.owner) != (target.made.key, target.made.owner):
+        return False
+    was_alive = job.is_alive or (job.ended_at or 0) >= since
+    return job.has_model or (was_alive and _rank(job.made) < _rank(target.made))

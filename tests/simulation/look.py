@@ -13,6 +13,7 @@ class Look:
         pass_began: when the pass began.
         began: when its latest scan of all jobs began.
         rows: ids shown by that scan.
+        marked: those that it showed with a mark of ours.
         is_whole: whether its last page said that it was the last, and no page said nonsense.
         was_stopped: whether the pass was told that its key is dead, to slow down, or that training
             has ended.
@@ -21,5 +22,6 @@ class Look:
     pass_began: float = 0.0
     began: float = 0.0
     rows: list[str] = field(default_factory=list)
+    marked: set[str] = field(default_factory=set)
     is_whole: bool = False
     was_stopped: bool = False

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import httpx2
 
+from reconciler.ownership import KEY
 from reconciler.sandbox.answer import Answer, Ending
 from tests.simulation.account import JOBS, Account
 from tests.simulation.laws import Laws
@@ -96,7 +97,7 @@ class SimulatedWire(httpx2.BaseTransport):
 
     def _deliver_late(self, request: httpx2.Request, body: bytes) -> None:
         """The client's patience ends first; what it sent arrives all the same."""
-        patience = request.extensions["timeout"]["read"]
+        patience = _patience(request)
         transit = self.line.chance.uniform(patience, LONGEST_TRANSIT)
         arrives = self.schedule.now + transit
         self.schedule.at(arrives, lambda: self._delivered(request, body))
@@ -104,7 +105,7 @@ class SimulatedWire(httpx2.BaseTransport):
         raise httpx2.ReadTimeout("no answer in time", request=request)
 
     def _received(self, request: httpx2.Request, answer: Answer) -> httpx2.Response:
-        patience = request.extensions["timeout"]["read"]
+        patience = _patience(request)
         self.schedule.sleep(min(answer.delay, patience))
         if answer.delay >= patience:
             raise httpx2.ReadTimeout("no answer in time", request=request)
@@ -115,29 +116,36 @@ class SimulatedWire(httpx2.BaseTransport):
 
     def _note(self, request: httpx2.Request, answer: Answer) -> None:
         """What this process has learned: how far its scan came, and that it was turned away."""
-        if request.url.path != JOBS:
+        is_received = answer.delay < _patience(request) and answer.ending is Ending.WHOLE
+        if request.url.path != JOBS or not is_received:
             return
-        is_create = request.method == "POST"
-        if is_create and answer.ending is Ending.WHOLE:
+        if request.method == "POST":
             is_end = b"training_not_available" in answer.content()
             self.look.was_stopped |= is_end or answer.status in (401, 429)
-        if not is_create and not any(name.startswith("metadata") for name in request.url.params):
-            self._note_page(request, answer)
+        elif not any(name.startswith("metadata") for name in request.url.params):
+            self._note_page(request, _rows(answer))
 
-    def _note_page(self, request: httpx2.Request, answer: Answer) -> None:
-        page = _read(answer)
+    def _note_page(self, request: httpx2.Request, page: dict[str, Any]) -> None:
         if "after" not in request.url.params:
-            self.look = replace(self.look, began=self.schedule.now, rows=[], is_whole=False)
-        rows = [row["id"] for row in page.get("data", ())]
-        is_sound = page.get("has_more") is False or bool(rows)
-        is_new = not set(rows) & set(self.look.rows)
-        self.look.rows += rows
+            self.look = replace(self.look, began=self.schedule.now, rows=[], marked=set())
+        rows = page.get("data", [])
+        ids = [row["id"] for row in rows]
+        is_sound = bool(ids) or page.get("has_more") is False
+        is_new = not set(ids) & set(self.look.rows)
+        self.look.rows += ids
+        self.look.marked |= {row["id"] for row in rows if KEY in (row["metadata"] or {})}
         self.look.is_whole = is_sound and is_new and page.get("has_more") is False
 
 
-def _read(answer: Answer) -> dict[str, Any]:
+def _patience(request: httpx2.Request) -> float:
+    seconds: float = request.extensions["timeout"]["read"]
+    return seconds
+
+
+def _rows(answer: Answer) -> dict[str, Any]:
+    """A page of the list; an empty one where the answer is none."""
     try:
-        page = json.loads(answer.content()) if answer.ending is Ending.WHOLE else {}
+        page = json.loads(answer.content())
     except ValueError:
         return {}
     return page if isinstance(page, dict) else {}
