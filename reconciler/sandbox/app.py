@@ -50,6 +50,8 @@ _ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
     ("GET", _JOBS, jobs.list_jobs),
     ("GET", _JOBS + "/{job}", jobs.retrieve_job),
     ("POST", _JOBS + "/{job}/cancel", jobs.cancel_job),
+    ("POST", _JOBS + "/{job}/pause", jobs.pause_job),
+    ("POST", _JOBS + "/{job}/resume", jobs.resume_job),
     ("GET", _JOBS + "/{job}/events", jobs.list_events),
     ("GET", _JOBS + "/{job}/checkpoints", jobs.list_checkpoints),
     ("GET", "/v1/models", models.list_models),

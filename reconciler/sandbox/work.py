@@ -63,7 +63,7 @@ def course_of(job: JobRecord, outcome: OutcomeRecord | None) -> Course:
     """Return what a job's history depends on, as far as it is known."""
     trained = outcome.tokens * outcome.n_epochs if outcome and not outcome.error else None
     is_valid = None if outcome is None else not outcome.error
-    return Course(job.created_at, job.size, trained, is_valid, job.cancelled_at)
+    return Course(job.created_at, job.size, trained, is_valid, job.cancelled_at, job.pauses)
 
 
 class Trainer:

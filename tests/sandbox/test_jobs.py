@@ -180,6 +180,40 @@ def test_metadata_filters_keep_the_jobs_that_carry_every_pair(
         assert [job.id for job in jobs] == [made[place] for place in found]
 
 
+def test_the_filter_null_keeps_the_jobs_without_metadata(
+    client: OpenAI, upload: Any, chats: list[Json]
+) -> None:
+    file = upload(chats)
+    marks: list[Any] = [{"a": ""}, None, {"a": "1"}]
+    made = [
+        client.fine_tuning.jobs.create(model="gpt-4o", training_file=file.id, metadata=mark).id
+        for mark in marks
+    ]
+    for query, found in (
+        ({"metadata": "null"}, [made[1]]),
+        ({"metadata[a]": ""}, [made[0]]),
+        ({}, made[::-1]),
+    ):
+        jobs = client.fine_tuning.jobs.list(extra_query=query)
+        assert [job.id for job in jobs.data] == found
+    for wrong in ({"metadata": "a"}, {"metadata": "null", "metadata[a]": "1"}):
+        with pytest.raises(BadRequestError) as refusal:
+            client.fine_tuning.jobs.list(extra_query=wrong)
+        assert refusal.value.param == "metadata"
+
+
+def test_an_integration_is_shown_as_it_was_asked_for(
+    client: OpenAI, upload: Any, chats: list[Json], conforms: Conforms
+) -> None:
+    asked: Any = {"type": "wandb", "wandb": {"project": "p", "name": "n", "tags": ["t"]}}
+    job = client.fine_tuning.jobs.create(
+        model="gpt-4o", training_file=upload(chats).id, integrations=[asked]
+    )
+    shown = raw_job(client, job.id)["integrations"]
+    conforms("FineTuningIntegration", shown[0])
+    assert shown == [{"type": "wandb", "wandb": asked["wandb"] | {"entity": None}}]
+
+
 def test_events_tell_the_story_in_order(
     client: OpenAI, wall: Any, upload: Any, chats: list[Json], conforms: Conforms
 ) -> None:
