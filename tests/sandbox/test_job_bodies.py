@@ -1,11 +1,14 @@
 """The body of a job: what OpenAI's document takes is taken, and nothing else."""
 
 import copy
+import itertools
 import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+import httpx2
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,11 +100,9 @@ def spoiled(draw: st.DrawFn) -> tuple[Json, str | None]:
     """A body, perhaps with one odd value in it; and the field at the top which that is in."""
     body: Json = draw(job_bodies) | {"training_file": "the file"}
     place = draw(st.none() | st.sampled_from(sorted(_places(body), key=repr)))
-    return (
-        (body, None)
-        if place is None
-        else (_put(body, place, draw(st.sampled_from(ODD))), str(place[0]))
-    )
+    if place is None:
+        return body, None
+    return _put(body, place, draw(st.sampled_from(ODD))), str(place[0])
 
 
 def _without_nulls(body: Any) -> Any:
@@ -155,15 +156,28 @@ def _is_documented(body: Json) -> bool:
     return accepts("CreateFineTuningJobRequest", meant) and _fits_the_prose(meant)
 
 
+EDGES: Final = ("auto", True, -1, 0, 1e-9, 1, 1.5, 2, 2.01, 50, 51, 256, 257)
+FIELDS: Final = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
+
+
+@pytest.mark.parametrize("method", ["supervised", "dpo", None])
+def test_every_bound_of_a_number_is_the_document_s(one_world: World, method: str | None) -> None:
+    for name, value in itertools.product(FIELDS, EDGES):
+        given_so: Json = {"hyperparameters": {name: value}}
+        if method is not None:
+            given_so = {"method": {"type": method, method: given_so}}
+        body = {"model": "gpt-4o", "training_file": "the file", **given_so}
+        answer = _post(one_world, body)
+        assert (answer.status_code == 200) == _is_documented(body), answer.text
+
+
 @given(made=spoiled())
 def test_a_job_is_created_from_the_bodies_of_the_document_and_from_no_other(
     one_world: World, made: tuple[Json, str | None]
 ) -> None:
     body, spoiled_field = made
     is_documented = _is_documented(body)
-    if body["training_file"] == "the file":
-        body = body | {"training_file": one_world.met["file"][0]}
-    answer = one_world.http.post("/v1/fine_tuning/jobs", content=_ascii(body))
+    answer = _post(one_world, body)
     job = one_world.judge(CREATE, answer)
     assert (answer.status_code == 200) == is_documented, answer.text
     if is_documented:
@@ -174,6 +188,8 @@ def test_a_job_is_created_from_the_bodies_of_the_document_and_from_no_other(
         assert spoiled_field in (*re.findall(r"\w+", f"{job['param']} {job['message']}"), "model")
 
 
-def _ascii(body: Json) -> bytes:
-    """Write a body so that it may hold half characters, as the SDK never would."""
-    return json.dumps(body).encode("ascii")
+def _post(world: World, body: Json) -> httpx2.Response:
+    """Send a body, written so that it may hold half characters, as the SDK never would."""
+    if body["training_file"] == "the file":
+        body = body | {"training_file": world.met["file"][0]}
+    return world.http.post("/v1/fine_tuning/jobs", content=json.dumps(body).encode("ascii"))

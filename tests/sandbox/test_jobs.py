@@ -29,8 +29,8 @@ def test_a_job_goes_through_its_statuses_as_time_passes(
     for _ in range(45):
         wall.advance(1)
         shown = raw_job(client, job.id)
-        assert shown.pop("error") == {}, "healthy jobs carry an empty object, against the document"
-        conforms("FineTuningJob", shown | {"error": None})
+        assert shown["error"] == {}, "healthy jobs carry an empty object, against the document"
+        conforms("FineTuningJob", shown)
         if shown["status"] != seen[-1]:
             seen.append(shown["status"])
         assert (shown["estimated_finish"] is not None) == (shown["status"] == "running")
@@ -149,8 +149,6 @@ def test_the_list_is_newest_first_and_can_be_walked(
     assert [job.id for job in client.fine_tuning.jobs.list(limit=2)] == made[::-1]
     page = client.fine_tuning.jobs.with_raw_response.list(limit=4).http_response.json()
     assert (page["has_more"], len(page["data"])) == (True, 4)
-    for job in page["data"]:
-        job["error"] = None
     conforms("ListPaginatedFineTuningJobsResponse", page)
 
 
@@ -484,3 +482,5 @@ def test_a_fine_tune_can_be_tuned_further(client: OpenAI, train: Any, chats: lis
         assert child.status == "succeeded"
         assert child.model == base
         assert child.fine_tuned_model.startswith("ft:gpt-4.1-mini-2025-04-14:sandbox:child:")
+    with pytest.raises(BadRequestError, match="does not exist or is not available"):
+        train(chats, model=f"{parent.fine_tuned_model}:ckpt-step-45")  # of an epoch not kept
