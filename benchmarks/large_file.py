@@ -22,7 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.cli.world import private_folder, token_counter
+from reconciler.cli.ledgers import private_folder
+from reconciler.cli.world import token_counter
 from reconciler.ownership import read_mark
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.sandbox import embedded

@@ -6,8 +6,8 @@ answer that says neither yes nor no is left in doubt: a later pass looks before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import assert_never
@@ -31,8 +31,13 @@ from reconciler.state import Claim, Closing, ClosingKind, Job, Revision
 Progress = Callable[[Upload, int], None]
 
 SEND_WITHIN = 60
-"""Seconds after a claim in which its create may leave; others may judge it later than that."""
-TOO_MANY_REQUESTS = 429
+"""Seconds after a claim in which its create may leave; the doubt window is never that short."""
+STOPS: Mapping[int, str] = {
+    401: "the endpoint doesn't accept the key",
+    403: "the endpoint doesn't let this key train",
+    429: "the endpoint asked to slow down",
+}
+"""Refusals, by their status, that the next create would meet as well."""
 DIRTY = "-dirty"
 """Follows the commit in a mark where the work tree held more than it, as in ``git describe``."""
 
@@ -163,26 +168,22 @@ class _Run:
         )
 
     def _send(self, action: Create, claim: Claim) -> Outcome:
-        if self.effects.now() - claim.at > SEND_WITHIN:  # asleep between claim and send
-            self._close(claim, Closing(ClosingKind.NOT_SENT, self.effects.now()))
-            return Outcome(action, Result.FAILED, "not sent: too long after its claim")
+        if abs(self.effects.now() - claim.at) > SEND_WITHIN:  # asleep between claim and send
+            self.stop = "this run was held up, and all may have changed: plan again"
+            return self._not_sent(action, claim, "not sent: too long after its claim")
         try:
-            job = self.effects.writer.create(self._request(action, claim))
+            job = _ours(self.effects.writer.create(self._request(action, claim)), claim)
         except Refused as refusal:
             return self._refused(action, claim, refusal)
         except NotSent as error:
             self.stop = "the endpoint can't be reached"
-            self._close(claim, Closing(ClosingKind.NOT_SENT, self.effects.now()))
-            return Outcome(action, Result.FAILED, f"nothing was sent: {error}")
+            return self._not_sent(action, claim, f"nothing was sent: {error}")
         except ReplyLost as error:
             self.stop = "the endpoint didn't answer the create before it"
             return Outcome(action, Result.UNKNOWN, _in_doubt(error))
         closing = Closing(ClosingKind.CREATED, self.effects.now(), job_id=job.id)
-        if unwritten := self._close(claim, closing):
-            self.stop = "the ledger can't be written"
-            message = f"{job.id} was created, keep its id: {unwritten}"
-            return Outcome(action, Result.FAILED, message, job.id)
-        return Outcome(action, Result.DONE, _created(job, claim), job.id)
+        outcome = Outcome(action, Result.DONE, _created(job, claim), job.id)
+        return self._closed(claim, closing, outcome)
 
     def _request(self, action: Create, claim: Claim) -> JobRequest:
         training = action.training
@@ -200,7 +201,12 @@ class _Run:
             seed=training.seed,
             metadata=metadata_for(training, claim, commit, action.estimate.trained_tokens),
             nonce=claim.nonce,
+            send_by=claim.at + SEND_WITHIN,
         )
+
+    def _not_sent(self, action: Create, claim: Claim, message: str) -> Outcome:
+        closing = Closing(ClosingKind.NOT_SENT, self.effects.now())
+        return self._closed(claim, closing, Outcome(action, Result.FAILED, message))
 
     def _refused(self, action: Create, claim: Claim, refusal: Refused) -> Outcome:
         closing = Closing(
@@ -211,25 +217,40 @@ class _Run:
             message=refusal.message,
             retry_after=refusal.retry_after,
         )
-        self._close(claim, closing)
-        if refusal.code == TRAINING_NOT_AVAILABLE:
-            self.stop = "this endpoint takes no new trainings"
-        elif refusal.status == TOO_MANY_REQUESTS:
-            self.stop = "the endpoint asked to slow down"
-        return Outcome(action, Result.FAILED, str(refusal))
+        self.stop = _stop_after(refusal)
+        return self._closed(claim, closing, Outcome(action, Result.FAILED, str(refusal)))
 
-    def _close(self, claim: Claim, closing: Closing) -> str:
-        """Write what became of a claim; why it could not be written, or empty."""
+    def _closed(self, claim: Claim, closing: Closing, outcome: Outcome) -> Outcome:
+        """The outcome, once it is written beside the claim; if that fails nothing more is sent."""
         try:
             self.effects.ledger.close(claim, closing)
         except LedgerError as error:
-            return str(error)
-        return ""
+            self.stop = "the ledger can't be written"
+            message = f"{outcome.message}. Keep this, for it could not be recorded: {error}"
+            return replace(outcome, result=Result.FAILED, message=message)
+        return outcome
+
+
+def _stop_after(refusal: Refused) -> str:
+    """Why no create may follow a refusal; empty where it is about this training alone.
+
+    What is said of who asks holds for the next create as well, which would only be held for it.
+    """
+    if refusal.code == TRAINING_NOT_AVAILABLE:
+        return "this endpoint takes no new trainings"
+    return STOPS.get(refusal.status, "")
+
+
+def _ours(job: Job, claim: Claim) -> Job:
+    """The job that a create was answered with. Raises ReplyLost if another claim made it."""
+    mark = read_mark(job)
+    if mark and mark.claim != claim.nonce:
+        raise ReplyLost(f"the answer was {job.id}, which another claim made")
+    return job
 
 
 def _created(job: Job, claim: Claim) -> str:
-    mark = read_mark(job)
-    if mark and mark.claim == claim.nonce:
+    if read_mark(job):
         return f"{job.id} created"
     return (
         f"{job.id} created; this endpoint keeps no marks, so its identity rests on the ledger: "

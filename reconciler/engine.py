@@ -22,12 +22,15 @@ from reconciler.load import Examined, load
 from reconciler.load.changes import with_data_changes
 from reconciler.observe import observe, prove_absence
 from reconciler.ownership import is_same_file, read_mark
-from reconciler.plan import Limits, Plan, Reason, Resource, Tariff, make_plan
+from reconciler.plan import Duplicate, Limits, Plan, Reason, Resource, Tariff, make_plan
+from reconciler.plan.decide import CLOCK_SKEW
 from reconciler.policy import Rules, review
 from reconciler.providers.protocol import Connection, Event, Reader
 from reconciler.resolve import resolve
 from reconciler.spec import AUTO, Project
 from reconciler.state import (
+    Acknowledgement,
+    Claim,
     Closing,
     ClosingKind,
     Desired,
@@ -165,6 +168,9 @@ def _rules(observed: Observed, project: Project, request: Request) -> Rules:
         max_usd=min(budgets, default=None),
         is_attended=request.is_attended or observed.endpoint.is_embedded,
         allow_dirty=request.allow_dirty,
+        fuses=project.spec.fuses,
+        rights=observed.rights,
+        retry=request.retry,
     )
 
 
@@ -242,6 +248,29 @@ def find(seen: Pass, name: str) -> tuple[Training, Resource]:
     return next(t for t in seen.desired.trainings if t.key == resource.key), resource
 
 
+# ---- a freeze ------------------------------------------------------------------------------------
+
+
+def unfreeze(request: Request, world: World) -> tuple[Duplicate, ...]:
+    """Write down that a person knows of every training that was made twice: creates go on.
+
+    Returns:
+        What was acknowledged: exactly the jobs that were seen; another one freezes again.
+
+    Raises:
+        UsageError: nothing is frozen.
+    """
+    seen = look(request, world)
+    if not seen.plan.duplicates:
+        raise UsageError("nothing is frozen: no training was made twice that nobody knows of")
+    with world.connect(seen.loaded.project) as connection:
+        ledger, now = world.ledger(seen.loaded), connection.reader.now()
+        for duplicate in seen.plan.duplicates:
+            known = Acknowledgement(tuple(sorted(duplicate.jobs)), now)
+            ledger.acknowledge(connection.endpoint.id, known)
+    return seen.plan.duplicates
+
+
 # ---- settling a doubt ----------------------------------------------------------------------------
 
 
@@ -259,9 +288,14 @@ def settle(request: Request, world: World, name: str, adopt: str | None) -> str:
     if resource.condition.reason not in (Reason.IN_DOUBT, Reason.JOB_MISSING):
         raise UsageError(f"nothing about {name} is in doubt: {resource.condition.message}")
     with world.connect(seen.loaded.project) as connection:
-        ledger = world.ledger(seen.loaded)
-        right = _latest(ledger.rights(connection.endpoint.id), training.key)
-        closing = _closing(seen, training, right, connection.reader, adopt)
+        ledger, reader = world.ledger(seen.loaded), connection.reader
+        rights = ledger.rights(connection.endpoint.id)
+        right = _latest(rights, training.key)
+        if adopt:
+            _check_adopted(Adoption(seen, training, right.claim, rights), reader, adopt)
+            closing = Closing(ClosingKind.CREATED, reader.now(), job_id=adopt)
+        else:
+            closing = _abandoned(seen, right, reader.now())
         ledger.close(right.claim, closing)
     if adopt:
         return f"{name}: attempt {right.claim.attempt} is {adopt}"
@@ -272,33 +306,46 @@ def _latest(rights: Collection[Right], key: str) -> Right:
     return max((r for r in rights if r.claim.key == key), key=lambda right: right.claim.attempt)
 
 
-def _closing(
-    seen: Pass, training: Training, right: Right, reader: Reader, adopt: str | None
-) -> Closing:
-    now = reader.now()
-    if adopt:
-        _check_adopted(seen, training, reader, adopt)
-        return Closing(ClosingKind.CREATED, now, job_id=adopt)
+def _abandoned(seen: Pass, right: Right, now: int) -> Closing:
     left = right.claim.at + seen.loaded.project.spec.doubt_window - now
     if right.closing is None and left > 0:
         raise UsageError(f"too early: a runner may still be sending it; try again in {left} s")
     return Closing(ClosingKind.ABANDONED, now)
 
 
-def _check_adopted(seen: Pass, training: Training, reader: Reader, job_id: str) -> None:
+@dataclass(frozen=True)
+class Adoption:
+    """What a job is to stand for: a training, and the attempt in doubt among all rights."""
+
+    seen: Pass
+    training: Training
+    claim: Claim
+    rights: tuple[Right, ...]
+
+
+def _check_adopted(adoption: Adoption, reader: Reader, job_id: str) -> None:
     """A job can stand for a training only if all that it shows of itself is the same."""
     job = reader.job(job_id)
     if job is None:
         raise UsageError(f"the endpoint knows no job {job_id}")
     files = {file.id: file for file in reader.files()}
-    if reasons := list(_contradictions(seen, training, job, files)):
+    reasons = [*_elsewhere(adoption, job), *_contradictions(adoption, job, files)]
+    if reasons:
         raise UsageError(f"{job_id} can't be adopted: {'; '.join(reasons)}")
 
 
-def _contradictions(
-    seen: Pass, training: Training, job: Job, files: Mapping[str, RemoteFile]
-) -> Iterator[str]:
-    mark = read_mark(job)
+def _elsewhere(adoption: Adoption, job: Job) -> Iterator[str]:
+    """Why a job belongs to something else than the attempt."""
+    if job.created_at < adoption.claim.at - CLOCK_SKEW:
+        yield "it was created before the attempt was claimed"
+    for claim, closing in ((right.claim, right.closing) for right in adoption.rights):
+        is_named = closing and closing.job_id == job.id
+        if is_named and (claim.key, claim.attempt) != (adoption.claim.key, adoption.claim.attempt):
+            yield f"it is attempt {claim.attempt} of {claim.name}"
+
+
+def _contradictions(adoption: Adoption, job: Job, files: Mapping[str, RemoteFile]) -> Iterator[str]:
+    seen, training, mark = adoption.seen, adoption.training, read_mark(job)
     if mark and (mark.key, mark.owner) != (training.key, seen.plan.owner):
         yield f"it bears the mark of {mark.owner}/{mark.name}"
     if job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
@@ -309,8 +356,9 @@ def _contradictions(
         if not (file and facts and is_same_file(file, seen.plan.owner, facts)):
             yield f"its file {file_id} is not {facts.path if facts else 'asked for'}"
     unsaid = (None, AUTO)
+    shown_fields = _fields(job) | {"model": load_catalog().snapshot_of(job.model) or job.model}
     for name, value in _fields(training).items():
-        shown = _fields(job).get(name)
+        shown = shown_fields.get(name)
         if value not in unsaid and shown not in (*unsaid, value):
             yield f"its {name} is {shown}, not {value}"
 

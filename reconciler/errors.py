@@ -5,7 +5,7 @@
     ├── InvalidInput                specs or datasets: fix each listed Problem
     ├── SettingsError               key, endpoint, Project: fix the settings
     ├── UnreadyModel                a model or job was asked for that isn't there yet: see status
-    ├── LedgerError                 the ledger can't be read or written: fix the disk
+    ├── LedgerError                 the ledger can't be read or written: fix disk, token or network
     ├── WorkerLost                  a process that checked data was ended: give it more memory
     ├── DatasetChanged              a file changed between check and upload: run again
     └── ProviderError               the endpoint
@@ -24,7 +24,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_SECRET = re.compile(r"\b(sk-|ghp_|github_pat_)[A-Za-z0-9_\-]{8,}|\b(Bearer\s+)[^\s'\"]+")
+_SECRET = re.compile(r"\b(sk-|gh[opsur]_|github_pat_)[A-Za-z0-9_\-]{8,}|\b(Bearer\s+)[^\s'\"]+")
 
 
 def redact(text: str) -> str:

@@ -22,9 +22,9 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
         ProviderError: a read failed, or a list may not be whole.
         LedgerError: the ledger can't be read.
     """
-    rights = ledger.rights(endpoint.id)
+    book = ledger.read(endpoint.id)
     jobs = _by_id(reader.jobs(owner=desired.owner))
-    jobs |= _by_id(_named(reader, rights, jobs))
+    jobs |= _by_id(_named(reader, book.rights, jobs))
     listed = reader.models()
     return Observed(
         endpoint=endpoint,
@@ -32,16 +32,20 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
         jobs=_by_age(jobs.values()),
         models=frozenset(_answering(reader, jobs.values(), listed)),
         shutdown={model: day for model, day in sorted(listed.items()) if day},
-        rights=rights,
+        rights=book.rights,
+        acknowledged=book.acknowledged,
     )
 
 
 def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Observed:
     """The same, after every job and file was looked at: what isn't there now may be created.
 
+    It is taken at the time when the look began: what is judged by it was over before.
+
     Raises:
         ScanIncomplete: a list may not be whole; nothing may be created.
     """
+    began = reader.now()
     keys = {training.key for training in desired.trainings}
     known = {job.id: job for job in observed.jobs}
     found: dict[str, Job] = {}
@@ -55,7 +59,7 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
     models = observed.models | set(_answering(reader, found.values(), {}))
     return replace(
         observed,
-        taken_at=reader.now(),
+        taken_at=began,
         jobs=_by_age(jobs.values()),
         files=tuple(file for file in reader.files() if is_our_file(file, desired.owner)),
         models=frozenset(models),

@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 API_VERSION: Final = "reconciler.dev/v1"
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*/\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 AUTO = "auto"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, description="[a-z0-9-], 1..63 characters")]
@@ -194,11 +195,42 @@ class Budget(Document):
     per_pass: Annotated[float, Field(ge=0)] | None = Field(None, description="all new trainings")
 
 
-class LedgerSettings(Document):
-    """Where rights to create are kept. All runners of one project must share it."""
+class Fuses(Document):
+    """What stops a runaway: a pass that wants more creates nothing, and says so."""
+
+    jobs_per_pass: Annotated[int, Field(ge=1)] = Field(20, description="new jobs in one pass")
+    creates_per_day: Annotated[int, Field(ge=1)] = Field(
+        5, description="creates of one spec, by its name, in any 24 hours"
+    )
+
+
+class FolderLedger(Document):
+    """Rights to create are kept in a folder that all runners of the project share."""
 
     kind: Literal["dir"] = "dir"
     path: Text = Field(".reconciler/ledger", description="relative to the project root")
+    on_network: bool = Field(
+        False, description="true: the folder may be on a network file system, at your own risk"
+    )
+
+
+class GithubLedger(Document):
+    """Rights to create are kept in a GitHub repository, as git refs under refs/reconciler/."""
+
+    kind: Literal["github"]
+    repository: Annotated[str, Field(pattern=REPOSITORY_PATTERN)] | None = Field(
+        None, description="owner/name; without it the one that GITHUB_REPOSITORY names"
+    )
+
+
+def _ledger_default(value: object) -> object:
+    return {"kind": "dir", **value} if isinstance(value, dict) else value
+
+
+LedgerSettings = Annotated[
+    FolderLedger | GithubLedger, Field(discriminator="kind"), BeforeValidator(_ledger_default)
+]
+"""Where rights to create are kept. All runners of one project must share it."""
 
 
 class Price(Document):
@@ -214,13 +246,14 @@ class ProjectSpec(Document):
     specs: list[Text] = Field(default_factory=lambda: ["specs"], description="folders of specs")
     provider: ProviderPin = Field(default_factory=ProviderPin)
     budget: Budget = Field(default_factory=Budget)
+    fuses: Fuses = Field(default_factory=Fuses, description="limits that a mistake runs into")
     doubt_budget: Annotated[float, Field(ge=0)] = Field(
         0.0, description="a training below this may be sent again when its first reply was lost"
     )
     doubt_window: Annotated[int, Field(ge=300)] = Field(
         900, description="seconds by the server's clock before a lost reply may be judged"
     )
-    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
+    ledger: LedgerSettings = Field(default_factory=FolderLedger)
     prices: dict[Text, Price] = Field(default_factory=dict, description="by base model")
 
 

@@ -278,6 +278,14 @@ class Right:
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """A person's word that these jobs, which are one training made twice, are known to them."""
+
+    jobs: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True)
 class Observed:
     """All that a pass may know of the provider, taken at one time.
 
@@ -289,6 +297,7 @@ class Observed:
         models: fine-tuned models that answer.
         shutdown: model -> the day the endpoint says it ends (``YYYY-MM-DD``).
         rights: the ledger's records for this endpoint.
+        acknowledged: jobs that a person has seen as duplicates.
         latest_unmarked: when the newest job without any mark was created, 0 if none was seen: it
             may be one of ours, made through something that drops marks.
         is_complete: whether every job and file of the endpoint was looked at, so that absence is
@@ -302,6 +311,7 @@ class Observed:
     models: frozenset[str] = frozenset()
     shutdown: Mapping[str, str] = field(default_factory=dict)
     rights: tuple[Right, ...] = ()
+    acknowledged: frozenset[str] = frozenset()
     latest_unmarked: int = 0
     is_complete: bool = False
 

@@ -18,7 +18,7 @@ from reconciler.plan.decide import (
     decide,
 )
 from reconciler.state import Closing, ClosingKind, Health, Job, JobStatus, Right, Sync
-from tests.make import NOW, OWNER, make_job, make_right, make_training
+from tests.make import NOW, OPENAI, OWNER, make_job, make_right, make_training
 
 TRAINING = make_training()
 REFUSED, CREATED = ClosingKind.REFUSED, ClosingKind.CREATED
@@ -31,6 +31,7 @@ def case(*jobs: Job, **changes: Any) -> Case:
     """Our jobs of one training; every model of theirs answers unless said otherwise."""
     plain = Case(
         owner=OWNER,
+        endpoint=OPENAI,
         training=TRAINING,
         jobs=jobs,
         foreign=(),

@@ -85,6 +85,9 @@ def rules_of(scene: dict[str, Any], observed: Observed, loaded: Loaded) -> Rules
         shutdown=observed.shutdown,
         max_usd=loaded.project.spec.budget.per_pass,
         is_attended=scene.get("is_attended", True),
+        fuses=loaded.project.spec.fuses,
+        rights=observed.rights,
+        retry=frozenset(scene.get("retry", ())),
     )
 
 
@@ -98,6 +101,7 @@ def read_observed(scene: dict[str, Any]) -> Observed:
         models=frozenset(scene.get("models", ())),
         shutdown=scene.get("shutdown", {}),
         rights=RIGHTS.validate_python(scene.get("rights", ())),
+        acknowledged=frozenset(scene.get("acknowledged", ())),
         is_complete=True,
     )
 

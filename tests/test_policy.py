@@ -9,18 +9,22 @@ from typing import Any
 import pytest
 
 from reconciler.catalog import load_catalog
-from reconciler.plan import Plan, Reason
+from reconciler.plan import Limits, Plan, Reason
 from reconciler.policy import Rules, review
-from reconciler.state import Endpoint, Health, JobStatus, Revision, Sync
+from reconciler.spec import Fuses
+from reconciler.state import ClosingKind, Endpoint, Health, JobStatus, Revision, Right, Sync
 from tests.make import (
     CLEAN,
     GATEWAY,
     MINI,
+    NOW,
     OPENAI,
+    make_claim,
     make_desired,
     make_facts,
     make_job,
     make_observed,
+    make_right,
     make_training,
     plan_for,
 )
@@ -131,6 +135,131 @@ def test_nobody_spends_unattended_from_a_checkout_that_no_commit_holds() -> None
     assert reasons(review(dirty, alone)) == {Reason.UNCLEAN_CHECKOUT}
     assert review(dirty, replace(alone, allow_dirty=True)).creates
     assert review(dirty, replace(alone, is_attended=True)).creates
+
+
+# ---- frozen --------------------------------------------------------------------------------------
+
+
+def frozen_plan(*running: int) -> Plan:
+    """One new training, beside another one that is made that many times each."""
+    trainings = [make_training(f"twice-{n}", seed=n) for n in range(len(running))]
+    jobs = [
+        make_job(training, JobStatus.RUNNING, number=10 * n + number)
+        for n, (training, count) in enumerate(zip(trainings, running, strict=True))
+        for number in range(count)
+    ]
+    return plan_for(make_desired(make_training("new", seed=99)), make_observed(*jobs))
+
+
+def test_a_training_made_twice_freezes_every_create_and_names_its_jobs() -> None:
+    refused = review(frozen_plan(2), rules())
+    assert refused.actions == ()
+    assert reasons(refused) == {Reason.FROZEN}
+    condition = refused.resources[0].condition
+    assert condition.health is Health.HELD
+    assert "ftjob-0 and ftjob-1" in condition.message
+    assert condition.remedy.endswith("reconcile unfreeze")
+
+
+def test_trainings_made_once_freeze_nothing() -> None:
+    assert review(frozen_plan(1, 1), rules()).creates
+
+
+def test_a_long_freeze_is_told_in_short() -> None:
+    message = review(frozen_plan(2, 2, 2, 2, 2), rules()).resources[0].condition.message
+    assert "ftjob-20" in message
+    assert message.endswith("; and 2 more")
+
+
+def test_a_retry_by_a_person_does_not_lift_a_freeze() -> None:
+    assert not review(frozen_plan(2), rules(retry=frozenset({"new"}))).creates
+
+
+# ---- fuses ---------------------------------------------------------------------------------------
+
+
+def test_a_pass_that_wants_more_jobs_than_its_fuse_creates_none() -> None:
+    fuses = Fuses(jobs_per_pass=3)
+    assert len(review(plan_of(count=3), rules(fuses=fuses)).creates) == 3
+    refused = review(plan_of(count=4), rules(fuses=fuses))
+    assert refused.creates == ()
+    assert reasons(refused) == {Reason.TOO_MANY_JOBS}
+    condition = refused.resources[2].condition
+    assert condition.message.startswith("4 new trainings in one pass")
+    assert "allows 3" in condition.message
+    assert "reconcile apply --target t2" in condition.remedy
+    assert Fuses().jobs_per_pass == 20
+
+
+def test_jobs_that_another_rule_refuses_do_not_blow_the_fuse() -> None:
+    trainings = [make_training("stays"), make_training("goes", model=NANO)]
+    reviewed = review(plan_for(make_desired(*trainings)), rules(fuses=Fuses(jobs_per_pass=1)))
+    assert [create.used_by for create in reviewed.creates] == [("stays",)]
+
+
+def claimed(number: int, ago: int, kind: ClosingKind | None = None, **closing: Any) -> Right:
+    """A claim of another key of spec ``t0``, made that many seconds ago."""
+    right = make_right(make_training("t0", seed=1000 + number), kind, **closing)
+    return replace(right, claim=replace(right.claim, at=NOW - ago))
+
+
+DAY = 24 * 3600
+
+
+def test_a_spec_is_claimed_no_more_often_in_a_day_than_its_fuse_allows() -> None:
+    rights = tuple(claimed(n, 3600 * n, ClosingKind.CREATED) for n in range(1, 6))
+    assert Fuses().creates_per_day == 5
+    assert review(plan_of(), rules(rights=rights[:4])).creates
+    refused = review(plan_of(count=2), rules(rights=rights))
+    assert [create.used_by for create in refused.creates] == [("t1",)], "its fuse alone"
+    condition = refused.resources[0].condition
+    assert condition.reason == Reason.TOO_OFTEN
+    assert "5 times within 24 h" in condition.message
+    assert "reconcile retry t0" in condition.remedy
+    assert f"in {DAY - 5 * 3600} s" in condition.remedy
+
+
+def test_the_day_is_by_the_server_s_clock_and_ends_when_it_says() -> None:
+    rights = tuple(claimed(n, DAY - 60 * n) for n in range(3))
+    once = rules(rights=rights, fuses=Fuses(creates_per_day=2))
+    plan = plan_of()
+    assert not review(plan, once).creates, "two of the three are within the day"
+    assert "in 60 s" in review(plan, once).resources[0].condition.remedy
+    assert not review(replace(plan, taken_at=NOW + 59), once).creates
+    assert review(replace(plan, taken_at=NOW + 60), once).creates
+
+
+@pytest.mark.parametrize(
+    ("right", "counts"),
+    [
+        (claimed(1, 60), True),
+        (claimed(1, 60, ClosingKind.ABANDONED), True),
+        (claimed(1, 60, ClosingKind.REFUSED, status=400), True),
+        (claimed(1, 60, ClosingKind.REFUSED, status=429), False),
+        (claimed(1, 60, ClosingKind.NOT_SENT), False),
+        (Right(make_claim(make_training("t0"), at=NOW - 60, owner="another")), False),
+        (Right(make_claim(make_training("another"), at=NOW - 60)), False),
+    ],
+    ids=["in doubt", "abandoned", "refused", "429", "not sent", "foreign", "another spec"],
+)
+def test_a_claim_counts_unless_it_surely_made_nothing(right: Right, counts: bool) -> None:
+    fused = review(plan_of(), rules(rights=(right,), fuses=Fuses(creates_per_day=1)))
+    assert bool(fused.creates) is not counts
+
+
+def test_a_person_who_asks_for_a_retry_is_not_stopped_by_the_day_s_fuse() -> None:
+    rights = tuple(claimed(n, 60) for n in range(9))
+    training = make_training("t0", seed=0)
+    asked = frozenset({"t0"})
+    plan = plan_for(training, limits=Limits(retry=asked))
+    assert review(plan, rules(rights=rights, retry=asked)).creates
+    assert not review(plan, rules(rights=rights, retry=frozenset({"t1"}))).creates
+
+
+def test_nothing_costs_money_in_the_embedded_sandbox_so_no_fuse_blows_there() -> None:
+    rights = tuple(claimed(n, 60) for n in range(9))
+    strict = rules(rights=rights, fuses=Fuses(jobs_per_pass=1, creates_per_day=1))
+    assert len(review(plan_of(endpoint=SANDBOX, count=3), strict).creates) == 3
 
 
 # ---- dates ---------------------------------------------------------------------------------------

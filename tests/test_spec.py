@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.spec import API_VERSION, FineTune, Project
+from reconciler.spec import API_VERSION, FineTune, FolderLedger, Project
 
 
 def document(**spec: Any) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def project(**spec: Any) -> Project:
 def test_a_project_spends_nothing_in_doubt_by_default() -> None:
     spec = project().spec
     assert (spec.doubt_budget, spec.doubt_window, spec.budget.per_pass) == (0.0, 900, None)
-    assert (spec.specs, spec.ledger.path) == (["specs"], ".reconciler/ledger")
+    assert (spec.specs, spec.ledger) == (["specs"], FolderLedger(path=".reconciler/ledger"))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
     passes    reconcile (run), plan, apply
     data      validate, data stats, data diff
     models    status, describe, events, wait, output, chat
-    repairs   settle, retry
+    repairs   settle, unfreeze, retry
     tools     schema, sandbox, demo, ci
     options   the options that commands share        world     environment -> the engine's World
     terminal  asking, progress, printing             exits     outcome -> exit code

@@ -33,7 +33,8 @@ def of_pass(seen: Pass, *, is_detailed: bool, is_dry: bool) -> Exit:
     if Result.FAILED in results or plan.having(Health.FAILED):
         return Exit.ERROR
     is_refused = not (seen.is_approved or is_dry)
-    if is_refused or Result.UNKNOWN in results or plan.having(Health.HELD):
+    is_held = Result.UNKNOWN in results or plan.having(Health.HELD) or plan.duplicates
+    if is_refused or is_held:
         return Exit.HELD
     drifted = any(r.condition.sync is Sync.DRIFTED for r in plan.resources)
     if is_detailed and (drifted or (is_dry and plan.has_changes)):

@@ -136,7 +136,7 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
     from reconciler.cli.world import open_world
     from reconciler.engine import reconcile
 
-    with terminal.screen() as screen, open_world(scope, screen) as world:
+    with terminal.screen() as screen, open_world(scope, screen, warn=terminal.warn) as world:
         seen = reconcile(request, world, approve=_approve(manner), tell=screen.told)
     _warn(seen)
     is_waiting = manner.is_waiting and seen.is_approved
@@ -242,7 +242,11 @@ def _watch(scope: Scope, request: Request, interval: float) -> int:
 
     terminal.tell(f"watching {scope.root}: a pass on each change, and every {interval:g} s")
     shown = _LastShown()
-    with terminal.screen() as screen, open_world(scope, screen) as world, Stop() as stop:
+    with (
+        terminal.screen() as screen,
+        open_world(scope, screen, warn=terminal.warn) as world,
+        Stop() as stop,
+    ):
         watch(
             scope.root,
             lambda: _one_pass(request, world, screen.told, shown),

@@ -1,4 +1,4 @@
-"""Commands by which a person decides what a pass may not: settle, retry."""
+"""Commands by which a person decides what a pass may not: settle, unfreeze, retry."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from reconciler.cli.passes import Manner, Wait, change
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
     app.command("settle")(settle)
+    app.command("unfreeze")(unfreeze)
     app.command("retry")(retry)
 
 
@@ -50,6 +51,23 @@ def settle(
     with terminal.screen() as screen, open_world(scope, screen) as world:
         request = scope.request(is_attended=True)
         terminal.result(settle_attempt(request, world, name, adopt))
+    return Exit.DONE
+
+
+def unfreeze(
+    specs: Folders = None,
+    sandbox: InSandbox = False,
+    speed: Speed = DEFAULT_SPEED,
+) -> int:
+    """Say that you know of the trainings that were made twice: new ones may be made again."""
+    from reconciler.cli.world import open_world
+    from reconciler.engine import unfreeze as acknowledge
+    from reconciler.report.words import made_twice
+
+    scope = Scope(specs, sandbox=sandbox, speed=speed)
+    with terminal.screen() as screen, open_world(scope, screen) as world:
+        for duplicate in acknowledge(scope.request(is_attended=True), world):
+            terminal.result(f"acknowledged: {made_twice(duplicate)}")
     return Exit.DONE
 
 

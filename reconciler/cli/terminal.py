@@ -47,6 +47,11 @@ def tell(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def warn(text: str) -> None:
+    """Write what somebody should know before money is spent to stderr."""
+    tell(f"warning: {text}")
+
+
 def coloured(text: str) -> str:
     """A report, its lines coloured by marker where stdout is a terminal; NO_COLOR is obeyed."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):

@@ -64,16 +64,22 @@ def sandbox(
     ] = None,
     speed: Annotated[float, typer.Option(min=0.01, help="How fast its clock runs.")] = 1.0,
     key: Annotated[str | None, typer.Option(help="The one key to accept; any, if not set.")] = None,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What is to go wrong: a fault plan, JSON.")
+    ] = None,
 ) -> int:
     """Serve an OpenAI-compatible fine-tuning API on this machine: no key, no bill."""
-    from reconciler.cli.world import private_folder, token_counter
+    from reconciler.cli.ledgers import private_folder
+    from reconciler.cli.world import token_counter
     from reconciler.errors import UsageError
     from reconciler.sandbox import serve
+    from reconciler.sandbox.faults import load_plan
 
     folder = data or private_folder(Scope().root) / "sandbox"
     try:
-        serve(host, port, folder, speed, token_counter(), key, _say_how)
-    except (ValueError, OSError) as error:  # not a loopback address; a port in use
+        plan = load_plan(faults) if faults else None
+        serve(host, port, folder, speed, token_counter(), key, _say_how, plan)
+    except (ValueError, OSError) as error:  # a wrong plan; not a loopback address; a port in use
         raise UsageError(str(error)) from error
     return Exit.DONE
 
@@ -101,7 +107,8 @@ def ci(
     scope = Scope(sandbox=sandbox, speed=speed)
     try:
         request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty)
-        seen = _ci_pass(scope, request, is_applying(os.environ, branch))
+        warnings: list[str] = []
+        seen = _ci_pass(scope, request, is_applying(os.environ, branch), warnings)
     except ReconcileError as error:
         code = exits.explain(error)
         set_outputs(os.environ, None, code)
@@ -109,7 +116,7 @@ def ci(
         return code
     code = exits.of_pass(seen, is_detailed=False, is_dry=not seen.is_approved)
     set_outputs(os.environ, seen, code)
-    add_summary(os.environ, _report(seen))
+    add_summary(os.environ, _report(seen, warnings))
     return code
 
 
@@ -139,31 +146,37 @@ def _say_how(base_url: str) -> None:
 # ---- ci ------------------------------------------------------------------------------------------
 
 
-def _ci_pass(scope: Scope, request: Request, is_apply: bool) -> Pass:
+def _ci_pass(scope: Scope, request: Request, is_apply: bool, warnings: list[str]) -> Pass:
+    """The pass of an event; ``warnings`` gets what is about no file."""
     from reconciler.cli.world import open_world
     from reconciler.engine import look, reconcile
     from reconciler.github import in_repository
-    from reconciler.report.annotations import plan_annotations, problem_annotations
+    from reconciler.report.annotations import (
+        plan_annotations,
+        problem_annotations,
+        warning_annotations,
+    )
     from reconciler.report.text import plan_text
 
-    with terminal.screen() as screen, open_world(scope, screen) as world:
+    with terminal.screen() as screen, open_world(scope, screen, warn=warnings.append) as world:
         if is_apply:
             seen = reconcile(request, world, approve=lambda _plan: True, tell=screen.told)
         else:
             seen = look(request, world)
     terminal.result(plan_text(seen.plan))
-    warnings = in_repository(seen.loaded.warnings, scope.root, os.environ)
-    for notes in (problem_annotations(warnings), plan_annotations(seen.plan)):
-        if notes:
-            terminal.result(notes)
+    problems = in_repository(seen.loaded.warnings, scope.root, os.environ)
+    told = (problem_annotations(problems), warning_annotations(warnings))
+    for notes in filter(None, (*told, plan_annotations(seen.plan))):
+        terminal.result(notes)
     return seen
 
 
-def _report(seen: Pass) -> str:
-    from reconciler.report.markdown import outcomes_markdown, plan_markdown
+def _report(seen: Pass, warnings: list[str]) -> str:
+    from reconciler.report.markdown import outcomes_markdown, plan_markdown, warnings_markdown
 
     lines = [(o.action.kind, o.action.used_by, o.result, o.message) for o in seen.outcomes]
-    return "\n".join(filter(None, (plan_markdown(seen.plan), outcomes_markdown(lines))))
+    parts = (plan_markdown(seen.plan), warnings_markdown(warnings), outcomes_markdown(lines))
+    return "\n".join(filter(None, parts))
 
 
 def _report_error(error: ReconcileError) -> str:

@@ -8,17 +8,16 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli.ledgers import Ledgers, private_folder
 from reconciler.dataset.cache import open_cache
 from reconciler.engine import World
 from reconciler.errors import SettingsError
-from reconciler.ledger import DirLedger
 from reconciler.load import read_revision
 from reconciler.providers.protocol import Connection
 from reconciler.spec import Project, ProviderPin
-from reconciler.state import Endpoint, Loaded
+from reconciler.state import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +26,24 @@ if TYPE_CHECKING:
     from reconciler.cli.terminal import Screen
 
 OPENAI = "https://api.openai.com/v1"
-PRIVATE = ".reconciler"
-"""Folder of the project that holds sandbox state and, by default, the ledger; never committed."""
 
 
 @contextmanager
-def open_world(scope: Scope, screen: Screen) -> Iterator[World]:
-    """The World of a command; its connection is opened at first use, and closed here."""
-    with _Connector(scope) as connector:
+def open_world(
+    scope: Scope, screen: Screen, *, warn: Callable[[str], None] | None = None
+) -> Iterator[World]:
+    """The World of a command; its connections are opened at first use, and closed here.
+
+    Args:
+        scope: where the command works.
+        screen: shows long work.
+        warn: given by commands that may spend: told what their user should know beforehand.
+    """
+    ledgers = Ledgers(is_sandbox=scope.sandbox, warn=warn)
+    with _Connector(scope) as connector, ledgers:
         yield World(
             connect=connector.connect,
-            ledger=_ledger,
+            ledger=ledgers.open,
             revision=lambda: read_revision(scope.root),
             nonce=lambda: secrets.token_hex(16),
             sleep=time.sleep,
@@ -94,29 +100,11 @@ def _agreed(field: str, pinned: str | None, variable: str, environment: Mapping[
     return pinned or given
 
 
-def private_folder(root: Path) -> Path:
-    """``.reconciler`` under the root, made with a .gitignore of its own if it is missing."""
-    folder = root / PRIVATE
-    folder.mkdir(mode=0o700, exist_ok=True)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
-    return folder
-
-
 def token_counter() -> Callable[[str, str], int]:
     """How the sandbox counts tokens: (encoding, text) -> number, by tiktoken itself."""
     from reconciler.dataset.tokens import counter
 
     return lambda encoding, text: counter(encoding)(text)
-
-
-def _ledger(loaded: Loaded) -> DirLedger:
-    root = Path(loaded.root)
-    path = loaded.project.spec.ledger.path
-    if Path(path).parts[:1] == (PRIVATE,):
-        private_folder(root)
-    return DirLedger(root / path)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ read counts as not there. Another set of rules has another folder.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
 import time
@@ -19,11 +18,9 @@ from dataclasses import asdict, astuple
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from platformdirs import user_cache_path
-
+from reconciler.cache import Told, cache_folder, read_entry, write_entry
 from reconciler.dataset.breaches import Breach
 from reconciler.dataset.examine import Question
 from reconciler.dataset.facts import Reading, Stats
@@ -31,18 +28,9 @@ from reconciler.dataset.prints import Prints
 from reconciler.dataset.read import BLOCK, Progress, read_dataset
 from reconciler.dataset.rules import Finding
 
-VARIABLE = "RECONCILER_CACHE"
-"""Environment variable that names another folder; empty for no cache at all."""
-
 _FINE, _COARSE = 100_000_000, 2_100_000_000
 """Nanoseconds within which a second change may leave a file's times as they were: on most file
 systems, and on those that keep whole seconds."""
-
-
-Told = dict[str, Any]
-"""An entry as JSON tells it."""
-
-_T = TypeVar("_T")
 
 
 class _Seen(NamedTuple):
@@ -74,17 +62,17 @@ class FactsCache:
         reading = read_dataset(path, question, prints=prints, progress=progress)
         if "DS120" not in reading.breaches:
             name = f"{reading.bytes}-{reading.sha256}"
-            _write(self._readings(question) / name, asdict(reading))
+            write_entry(self._readings(question) / name, asdict(reading))
             self._remember(path, began, status, reading.sha256)
         return reading
 
     def breach(self, what: str, digests: tuple[str, ...], find: Callable[[], Breach]) -> Breach:
         """What was found about several files, by their digests."""
         place = self._folder / "between" / _digest(what, *digests)
-        if kept := _read(place, _breach):
+        if kept := read_entry(place, _breach):
             return kept
         found = find()
-        _write(place, asdict(found))
+        write_entry(place, asdict(found))
         return found
 
     def _kept(
@@ -92,13 +80,13 @@ class FactsCache:
     ) -> Reading | None:
         """The Reading of these bytes if it is known. They are hashed only where it may be."""
         folder = self._readings(question)
-        seen = _read(self._seen(path), _seen)
+        seen = read_entry(self._seen(path), _seen)
         if seen and seen.status == _identity(status):
-            return _read(folder / f"{status.st_size}-{seen.sha256}", _reading)
+            return read_entry(folder / f"{status.st_size}-{seen.sha256}", _reading)
         if not any(folder.glob(f"{status.st_size}-*")):
             return None
         sha256 = _hashed(path)
-        kept = _read(folder / f"{status.st_size}-{sha256}", _reading)
+        kept = read_entry(folder / f"{status.st_size}-{sha256}", _reading)
         if kept:
             self._remember(path, began, status, sha256)
         return kept
@@ -110,7 +98,7 @@ class FactsCache:
         with suppress(OSError):
             if changed + blur < began and _identity(path.stat()) == _identity(status):
                 seen = _Seen(_identity(status), sha256)
-                _write(self._seen(path), seen._asdict())
+                write_entry(self._seen(path), seen._asdict())
 
     def _readings(self, question: Question) -> Path:
         return self._folder / _digest(*map(str, astuple(question)))
@@ -121,13 +109,8 @@ class FactsCache:
 
 def open_cache(environment: Mapping[str, str]) -> FactsCache | None:
     """The user's cache, or the one that ``RECONCILER_CACHE`` names; None where it is empty."""
-    chosen = environment.get(VARIABLE)
-    if chosen == "":
-        return None
-    try:
-        return FactsCache(Path(chosen) if chosen else user_cache_path("reconciler") / "datasets")
-    except RuntimeError:  # nobody's home: a user without a home folder
-        return None
+    folder = cache_folder(environment, "datasets")
+    return FactsCache(folder) if folder else None
 
 
 # ---- entries ---------------------------------------------------------------------------------
@@ -148,31 +131,6 @@ def _breach(told: Told) -> Breach:
 
 def _seen(told: Told) -> _Seen:
     return _Seen(tuple(told["status"]), told["sha256"])
-
-
-def _read(place: Path, build: Callable[[Told], _T]) -> _T | None:
-    """An entry; None for what is missing, damaged, or of another time: the same to us."""
-    try:
-        digest, _, text = place.read_bytes().partition(b"\n")
-        is_whole = digest == _sum(text)
-        return build(json.loads(text)) if is_whole else None
-    except (OSError, ValueError, TypeError, LookupError):
-        return None
-
-
-def _write(place: Path, value: object) -> None:
-    """Whole or not at all; a folder that can't be written keeps nothing."""
-    text = json.dumps(value).encode()
-    with suppress(OSError):
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=place.parent, prefix=".") as writing:
-            file = Path(writing, place.name)
-            file.write_bytes(_sum(text) + b"\n" + text)
-            file.replace(place)
-
-
-def _sum(text: bytes) -> bytes:
-    return hashlib.sha256(text).hexdigest().encode()
 
 
 # ---- digests ---------------------------------------------------------------------------------

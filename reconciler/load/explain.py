@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -19,7 +19,7 @@ from reconciler.load.compose import (
     read_scalar,
 )
 from reconciler.load.flaw import Flaw, clip, did_you_mean
-from reconciler.spec import NAME_PATTERN, Document
+from reconciler.spec import NAME_PATTERN, REPOSITORY_PATTERN, Document
 
 EXAMPLES: Mapping[str, str] = {
     "FineTune.metadata": "metadata: {name: support-triage}",
@@ -45,6 +45,7 @@ class _Fault:
         context: pydantic's bounds, or ``expected`` and ``found`` of our own checks.
         node: the value at the deepest part of the location that is written.
         document, part: the model of the whole document, and of the mapping that holds the key.
+        kinds: all models that this mapping may have.
     """
 
     kind: str
@@ -53,13 +54,14 @@ class _Fault:
     node: Node
     document: type[Document]
     part: type[BaseModel] | None
+    kinds: tuple[type[BaseModel], ...] = ()
 
 
 def explain(error: ErrorDetails, root: Node, document: type[Document], file: str) -> Problem | None:
     """The problem behind a pydantic error; None where the value's own problem is told already."""
     kind = error["type"]
-    path = (*error["loc"], *_INNER.get(kind, ()))
-    names = [part for part in path if part != "[key]"]
+    home = _written(document, [*error["loc"], *_INNER.get(kind, ())])
+    names = [name for name in home.path if name != "[key]"]
     entry, _ = locate(root, names)
     if isinstance(entry.node.value, Broken):
         return None
@@ -69,30 +71,69 @@ def explain(error: ErrorDetails, root: Node, document: type[Document], file: str
         error.get("ctx", {}),
         entry.node,
         document,
-        _part_at(document, names[:-1]),
+        home.part,
+        home.kinds,
     )
-    at_key = kind in ("missing", "extra_forbidden") or "[key]" in path
+    at_key = kind in ("missing", "extra_forbidden") or "[key]" in home.path
     place = entry.key_place(file) if at_key else entry.value_place(file)
     return _EXPLAIN.get(kind, _other)(fault).at(place, ".".join(clip(str(n)) for n in names))
 
 
-_INNER: Mapping[str, tuple[str, ...]] = {"beta_without_dpo": ("beta",)}
-"""Errors of our own that pydantic reports one level above the key that they are about."""
+_INNER: Mapping[str, tuple[str, ...]] = {
+    "beta_without_dpo": ("beta",),
+    "union_tag_invalid": ("kind",),
+}
+"""Errors that pydantic reports one level above the key that they are about."""
 
 
-def _part_at(model: type[BaseModel], path: list[str | int]) -> type[BaseModel] | None:
-    """The model of the mapping at the path; a key of a free mapping keeps the model behind it."""
+class _Home(NamedTuple):
+    """The mapping that holds a key.
+
+    Attributes:
+        path: the key's path as it is written.
+        part: the mapping's model.
+        kinds: all models that it may have.
+    """
+
+    path: list[str | int]
+    part: type[BaseModel] | None
+    kinds: tuple[type[BaseModel], ...]
+
+
+def _written(model: type[BaseModel], path: Sequence[str | int]) -> _Home:
+    """Where the key at the end of one of pydantic's paths is written.
+
+    Where a mapping has several kinds, pydantic puts the kind into the path, and nobody wrote it
+    there. A key of a free mapping keeps the model behind it.
+    """
     here: type[BaseModel] | None = model
-    for name in path:
+    kinds: tuple[type[BaseModel], ...] = ()
+    names: list[str | int] = []
+    for name in path[:-1]:
+        if len(kinds) > 1 and (chosen := _of_kind(kinds, name)):
+            here = chosen
+            continue
+        names.append(name)
         if here and (field := here.model_fields.get(str(name))):
-            here = _model_in(field.annotation)
-    return here
+            kinds = _models_in(field.annotation)
+            here = kinds[0] if kinds else None
+    return _Home([*names, *path[-1:]], here, kinds)
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def _of_kind(models: Iterable[type[BaseModel]], kind: str | int) -> type[BaseModel] | None:
+    """Of the models of a mapping with several kinds that of one kind."""
+    return next((model for model in models if _kind_of(model) == kind), None)
+
+
+def _kind_of(model: type[BaseModel]) -> str:
+    """What a mapping of that model writes as its kind."""
+    return str(get_args(model.model_fields["kind"].annotation)[0])
+
+
+def _models_in(annotation: object) -> tuple[type[BaseModel], ...]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
+        return (annotation,)
+    return tuple(model for part in get_args(annotation) for model in _models_in(part))
 
 
 def _home(model: type[BaseModel], key: str, path: tuple[str, ...] = ()) -> str | None:
@@ -100,9 +141,10 @@ def _home(model: type[BaseModel], key: str, path: tuple[str, ...] = ()) -> str |
     for name, field in model.model_fields.items():
         if name == key:
             return ".".join((*path, name))
-        inner = None if get_origin(field.annotation) is dict else _model_in(field.annotation)
-        if inner and (home := _home(inner, key, (*path, name))):
-            return home
+        inner = () if get_origin(field.annotation) is dict else _models_in(field.annotation)
+        for part in inner:
+            if home := _home(part, key, (*path, name)):
+                return home
     return None
 
 
@@ -115,15 +157,26 @@ def _missing(fault: _Fault) -> Flaw:
 
 def _unknown_key(fault: _Fault) -> Flaw:
     known = list(fault.part.model_fields) if fault.part else []
-    home = _home(fault.document, fault.key)
-    elsewhere = f"It belongs at {home}." if home else "Remove it."
-    remedy = did_you_mean(fault.key, known, elsewhere)
+    remedy = did_you_mean(fault.key, known, _elsewhere(fault))
     return Flaw("SPEC106", "unknown key", "one of " + ", ".join(known), remedy)
 
 
+def _elsewhere(fault: _Fault) -> str:
+    """What to do with a key that can't be where it is."""
+    for model in fault.kinds:
+        if fault.key in model.model_fields:
+            return f"Remove it, or write kind: {_kind_of(model)}."
+    home = _home(fault.document, fault.key)
+    return f"It belongs at {home}." if home else "Remove it."
+
+
+def _kind(fault: _Fault) -> Flaw:
+    return _choice(replace(fault, context={"expected": fault.context["expected_tags"]}))
+
+
 def _choice(fault: _Fault) -> Flaw:
-    expected = str(fault.context["expected"]).replace("'", "")
-    choices = re.split(r", | or ", expected)
+    choices = re.split(r", | or ", str(fault.context["expected"]).replace("'", ""))
+    expected = " or ".join(choices)
     text = fault.node.value if isinstance(fault.node.value, str) else ""
     remedy = did_you_mean(text, choices, f"Write {expected}.")
     return Flaw("SPEC104", f"found {describe(fault.node)}", expected, remedy)
@@ -162,8 +215,8 @@ def _mapping(fault: _Fault) -> Flaw:
 
 def _model_keys(fault: _Fault) -> list[str]:
     field = fault.part.model_fields.get(fault.key) if fault.part else None
-    model = _model_in(field.annotation) if field else None
-    return list(model.model_fields) if model else []
+    models = _models_in(field.annotation) if field else ()
+    return list(dict.fromkeys(name for model in models for name in model.model_fields))
 
 
 def _bound(limit: str, words: str) -> Callable[[_Fault], Flaw]:
@@ -177,6 +230,8 @@ def _bound(limit: str, words: str) -> Callable[[_Fault], Flaw]:
 
 def _pattern(fault: _Fault) -> Flaw:
     found = f"found {describe(fault.node)}"
+    if fault.context["pattern"] == REPOSITORY_PATTERN:
+        return Flaw("SPEC104", found, "owner/name", "Write the repository's owner, /, its name.")
     if fault.context["pattern"] != NAME_PATTERN:
         return Flaw("SPEC104", found, f"text like {fault.context['pattern']}", "Write such text.")
     expected = "1 to 63 of a-z, 0-9 and -, with no - at the ends"
@@ -219,6 +274,9 @@ _EXPLAIN: Mapping[str, Callable[[_Fault], Flaw]] = {
     "list_type": _typed("a list", "Write it as a list: [one, two]."),
     "dict_type": _mapping,
     "model_type": _mapping,
+    "model_attributes_type": _mapping,
+    "union_tag_invalid": _kind,
+    "bool_type": _typed("true or false", "Write true or false, without quotes."),
     "string_too_short": _bound("min_length", "at least {} character"),
     "string_too_long": _bound("max_length", "at most {} characters"),
     "string_pattern_mismatch": _pattern,

@@ -104,6 +104,8 @@ def _encoding(found: str) -> Flaw:
 def _syntax(error: yaml.MarkedYAMLError, file: str) -> Problem:
     mark = error.problem_mark
     place = Place(file, 1) if mark is None else Place(file, mark.line + 1, mark.column + 1)
+    if error.problem == _LIBYAML_TOO_DEEP:
+        return _TOO_DEEP.at(place)
     words = ", ".join(part for part in (error.context, error.problem) if part)
     return _bad_syntax(clip(words)).at(place)
 
@@ -113,6 +115,8 @@ def _bad_syntax(found: str) -> Flaw:
     return Flaw("YAML009", found, "well-formed YAML", remedy)
 
 
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
+"""The C parser looks far ahead, and since PyYAML 6.0.4 has a limit of its own."""
 _TOO_BIG = Flaw("YAML003", "more than 1 MB", "at most 1 MB", "Split it into several files.")
 _TOO_DEEP = Flaw("YAML004", "deeper nesting", "at most 64 levels", "Write it flatter.")
 _TOO_MANY = Flaw("YAML005", "more than 100,000 values", "fewer", "Split it into several files.")

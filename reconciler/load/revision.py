@@ -46,16 +46,16 @@ def read_revision(root: Path) -> Revision:
     owns the folder and ``safe.directory`` doesn't name it, it is broken, it takes too long) is
     ``Revision("", is_dirty=True)``: what nobody can vouch for is not clean. Never raises.
     """
+    if not _is_checkout(root):
+        return Revision()
     try:
         answer = subprocess.run(  # noqa: S603  # no shell, fixed arguments
             _STATUS, cwd=root, env=environment(), capture_output=True, timeout=TIMEOUT, check=False
         )
-    except FileNotFoundError:
-        return _UNTOLD if _is_checkout(root) else Revision()
     except (OSError, subprocess.TimeoutExpired):
         return _UNTOLD
     if answer.returncode:
-        return Revision() if b"not a git repository (or any" in answer.stderr else _UNTOLD
+        return _UNTOLD
     return _read(answer.stdout.decode("utf-8", "replace").splitlines())
 
 

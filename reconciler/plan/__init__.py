@@ -1,6 +1,7 @@
 """Desired and observed -> a plan: frozen, ordered, serialisable; apply executes it as it is.
 
-``model`` holds the data, ``decide`` the decision table for one training, ``make`` the whole plan.
+``model`` holds the data, ``decide`` the decision table for one training, ``duplicates`` what was
+made twice, ``make`` the whole plan.
 """
 
 from reconciler.plan.decide import Limits
@@ -9,6 +10,7 @@ from reconciler.plan.model import (
     Action,
     Cancel,
     Create,
+    Duplicate,
     Orphan,
     Plan,
     Reason,
@@ -21,6 +23,7 @@ __all__ = [
     "Action",
     "Cancel",
     "Create",
+    "Duplicate",
     "Limits",
     "Orphan",
     "Plan",

@@ -31,11 +31,13 @@ from math import ceil
 
 from reconciler.ownership import read_mark
 from reconciler.plan.model import Reason
+from reconciler.plan.remedies import command
 from reconciler.state import (
     Claim,
     Closing,
     ClosingKind,
     Condition,
+    Endpoint,
     Health,
     Job,
     JobStatus,
@@ -45,6 +47,8 @@ from reconciler.state import (
 )
 
 TRAINING_NOT_AVAILABLE = "training_not_available"
+ABOUT_THE_KEY = frozenset({401, 403})
+"""Refusals of who asks, not of what is asked for: the next create would be refused as well."""
 TRANSIENT_CODES = frozenset({"server_error", "internal_error"})
 TRANSIENT_RETRIES = 1
 SECONDS_AFTER_429, SECONDS_NOT_SENT, LONGEST_BACK_OFF = 60, 5, 3600
@@ -74,6 +78,7 @@ class Case:
 
     Attributes:
         owner: ours.
+        endpoint: where.
         training: what is desired.
         jobs: ours with this key, by creation: by their mark, or by the ledger's word.
         foreign: another owner's with this key.
@@ -88,6 +93,7 @@ class Case:
     """
 
     owner: str
+    endpoint: Endpoint
     training: Training
     jobs: tuple[Job, ...]
     foreign: tuple[Job, ...]
@@ -104,6 +110,10 @@ class Case:
     def is_retry(self) -> bool:
         """Whether a person asked to try this training again."""
         return not self.limits.retry.isdisjoint(self.training.used_by)
+
+    def command(self, verb: str, *options: str) -> str:
+        """A command about this training, for a person to type."""
+        return command(self.endpoint, verb, self.training.name, *options)
 
     @property
     def next_attempt(self) -> int:
@@ -211,13 +221,12 @@ def _in_doubt(case: Case, claim: Claim) -> Decision:
         )
     if _may_judge(case, claim):
         return _create(case, Reason.DOUBT_SETTLED, "no job came of the last attempt")
-    name = case.training.name
     return _held(
         Reason.IN_DOUBT,
         f"attempt {claim.attempt} was sent {case.now - claim.at} s ago and no job came of it, as "
         "far as the endpoint shows",
-        f"look in the dashboard, then: reconcile settle {name} --adopt JOB, or "
-        f"reconcile settle {name} --abandon",
+        f"look in the dashboard, then: {case.command('settle', '--adopt', 'JOB')}, or: "
+        f"{case.command('settle', '--abandon')}",
     )
 
 
@@ -234,7 +243,7 @@ def _job_missing(case: Case, closing: Closing) -> Decision:
         Reason.JOB_MISSING,
         f"{closing.job_id} was created for it, and this endpoint doesn't show it",
         "check that the key, the organisation and the project are the right ones; if the job is "
-        f"gone for good: reconcile settle {case.training.name} --abandon",
+        f"gone for good: {case.command('settle', '--abandon')}",
     )
 
 
@@ -246,13 +255,21 @@ def _refused(case: Case, right: Right) -> Decision:
     if case.is_retry:
         return _create(case, Reason.RETRY_ASKED, "a person asked to try again")
     is_end = closing.code == TRAINING_NOT_AVAILABLE
-    way_out = "if that has changed" if is_end else "change the spec or its data, or"
     return _held(
         Reason.TRAINING_ENDED if is_end else Reason.CREATE_REFUSED,
         f"the endpoint refused ({closing.status} {closing.code}): {closing.message}",
-        f"{way_out}: reconcile retry {case.training.name}",
+        f"{_way_out(closing)}: {case.command('retry')}",
         Health.FAILED,
     )
+
+
+def _way_out(closing: Closing) -> str:
+    """What is to be done before a create that was refused can be sent again."""
+    if closing.code == TRAINING_NOT_AVAILABLE:
+        return "if that has changed"
+    if closing.status in ABOUT_THE_KEY:
+        return "this is about the key, not the spec: give one that may train, then"
+    return "change the spec or its data, or"
 
 
 def _back_off(case: Case, right: Right, seconds: int, why: str) -> Decision:
@@ -264,7 +281,8 @@ def _back_off(case: Case, right: Right, seconds: int, why: str) -> Decision:
     if case.now >= opens or case.is_retry:
         return _create(case, Reason.RETRY_REFUSAL, f"the last attempt was turned away: {why}")
     left = ceil(opens - case.now)
-    return _held(Reason.BACKING_OFF, why, f"nothing; the next attempt opens in {left} s")
+    remedy = f"nothing; the next attempt opens in {left} s, or now: {case.command('retry')}"
+    return _held(Reason.BACKING_OFF, why, remedy)
 
 
 # ---- after jobs that came to nothing -----------------------------------------------------------
@@ -288,7 +306,7 @@ def _after_job(case: Case, job: Job) -> Decision:
     if case.is_retry:
         return _create(case, Reason.RETRY_ASKED, "a person asked to try again", job)
     if job.status is JobStatus.SUCCEEDED:
-        gone = f"{job.fine_tuned_model} no longer answers"
+        gone = f"{job.fine_tuned_model or 'its model'} no longer answers"
         return _drift(case, job, Reason.MODEL_DELETED, gone)
     if job.status is JobStatus.CANCELLED:
         return _drift(case, job, Reason.JOB_CANCELLED, f"{job.id} was cancelled")
@@ -296,7 +314,7 @@ def _after_job(case: Case, job: Job) -> Decision:
 
 
 def _drift(case: Case, job: Job, reason: Reason, message: str) -> Decision:
-    remedy = f"to train it again: reconcile retry {case.training.name}"
+    remedy = f"to train it again: {case.command('retry')}"
     return Decision(Condition(Sync.DRIFTED, Health.MISSING, reason, message, remedy), job)
 
 
@@ -309,7 +327,7 @@ def _after_failure(case: Case, job: Job) -> Decision:
         Reason.JOB_FAILED,
         f"{job.id} failed ({error})",
         "the same job is never sent again: change the spec or its data, or: "
-        f"reconcile retry {case.training.name}",
+        f"{case.command('retry')}",
         Health.FAILED,
         job,
     )
@@ -326,12 +344,12 @@ def _is_transient(job: Job) -> bool:
 def _create(case: Case, reason: Reason, message: str, job: Job | None = None) -> Decision:
     standing = [job for job in case.foreign if _stands(job, case.models)]
     if standing:
-        return _foreign(standing[0])
+        return _foreign(case, standing[0])
     if case.ended and not case.is_retry:
         return _held(
             Reason.TRAINING_ENDED,
             f"this endpoint takes no new trainings: {case.ended.message}",
-            f"if that has changed: reconcile retry {case.training.name}",
+            f"if that has changed: {case.command('retry')}",
         )
     return Decision(
         Condition(Sync.OUT_OF_SYNC, Health.MISSING, reason, message), job, create=reason
@@ -343,14 +361,15 @@ def _stands(job: Job, models: frozenset[str]) -> bool:
     return not job.status.is_terminal or job.fine_tuned_model in models
 
 
-def _foreign(job: Job) -> Decision:
+def _foreign(case: Case, job: Job) -> Decision:
     mark = read_mark(job)
     owner = mark.owner if mark else "nobody"
     return _held(
         Reason.FOREIGN_JOB,
         f"{job.id} is the same training and belongs to {owner}",
         f"if this is that project under a new name, write metadata.name: {owner} in "
-        "reconciler.yaml; else use its model, or change a field if a second one is wanted",
+        "reconciler.yaml; else use its model, or change a field if a second one is wanted; then: "
+        f"{command(case.endpoint, 'plan', '--target', case.training.name)}",
         job=job,
     )
 

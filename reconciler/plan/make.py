@@ -10,6 +10,7 @@ from reconciler.cost import bill, estimate, training_price
 from reconciler.diff import Difference
 from reconciler.ownership import file_name, is_same_file, read_mark
 from reconciler.plan.decide import TRAINING_NOT_AVAILABLE, Case, Decision, Limits, decide
+from reconciler.plan.duplicates import find_duplicates
 from reconciler.plan.model import (
     Cancel,
     Create,
@@ -22,6 +23,7 @@ from reconciler.plan.model import (
 )
 from reconciler.spec import Price
 from reconciler.state import (
+    Claim,
     Closing,
     ClosingKind,
     Desired,
@@ -52,7 +54,7 @@ class _Scene:
     limits: Limits
     jobs: Mapping[str, list[Job]]
     rights: Mapping[str, list[Right]]
-    named: Mapping[str, str]
+    named: Mapping[str, Claim]
     ended: Closing | None
 
 
@@ -86,27 +88,28 @@ def make_plan(
         resources=tuple(_resource(case.training, decision) for case, decision in decided),
         orphans=tuple(_orphans(scene)),
         is_proved=observed.is_complete,
+        duplicates=tuple(find_duplicates(desired, observed, named)),
     )
 
 
-def _jobs_by_key(named: Mapping[str, str], observed: Observed) -> Mapping[str, list[Job]]:
+def _jobs_by_key(named: Mapping[str, Claim], observed: Observed) -> Mapping[str, list[Job]]:
     """Jobs by the key of the ledger's record that names them, else by the key in their mark."""
     jobs: dict[str, list[Job]] = {}
     for job in sorted(observed.jobs, key=lambda job: job.age_rank):
-        mark = read_mark(job)
-        key = named.get(job.id) or (mark.key if mark else "")
+        made_for = named.get(job.id) or read_mark(job)
+        key = made_for.key if made_for else ""
         jobs.setdefault(key, []).append(job)
     return jobs
 
 
-def _named_by_ledger(owner: str, observed: Observed) -> Mapping[str, str]:
-    """Job -> the key it was created or adopted for, by our own claims alone; the latest counts."""
+def _named_by_ledger(owner: str, observed: Observed) -> Mapping[str, Claim]:
+    """Job -> the claim it was created or adopted for, of our own alone; the latest counts."""
     closed = [
-        (right.closing.at, right.claim.key, right.closing.job_id)
+        (right.closing.at, right.claim.key, right.claim.attempt, right.closing.job_id, right.claim)
         for right in observed.rights
         if right.claim.owner == owner and right.closing and right.closing.job_id
     ]
-    return {job_id: key for _, key, job_id in sorted(closed)}
+    return {job_id: claim for *_, job_id, claim in sorted(closed, key=lambda told: told[:4])}
 
 
 def _rights_by_key(observed: Observed) -> Mapping[str, list[Right]]:
@@ -121,6 +124,7 @@ def _case(training: Training, scene: _Scene) -> Case:
     ours = [job for job in jobs if _is_ours(job, scene)]
     return Case(
         owner=scene.desired.owner,
+        endpoint=scene.observed.endpoint,
         training=training,
         jobs=tuple(ours),
         foreign=tuple(job for job in jobs if job not in ours),
@@ -228,7 +232,7 @@ def _orphans(scene: _Scene) -> Iterator[Orphan]:
     names = {name for training in trainings for name in training.used_by}
     for job in sorted(scene.observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
-        if mark and mark.owner == owner and scene.named.get(job.id, mark.key) not in needed:
+        if mark and mark.owner == owner and scene.named.get(job.id, mark).key not in needed:
             yield Orphan(
                 job_id=job.id,
                 name=mark.name,

@@ -40,6 +40,9 @@ class Reason(StrEnum):
     PAST_DATE = "PastDate"  # policy: the endpoint's calendar
     OVER_BUDGET = "OverBudget"  # policy
     NO_BUDGET = "NoBudget"  # policy: nobody watches, so somebody must have set a limit
+    FROZEN = "Frozen"  # policy: something was made twice, and nobody has said that they know
+    TOO_MANY_JOBS = "TooManyJobs"  # policy: the fuse of one pass
+    TOO_OFTEN = "TooOften"  # policy: the fuse of one spec's day
     UNCLEAN_CHECKOUT = "UncleanCheckout"  # policy: what is spent must trace to a commit
 
 
@@ -144,6 +147,18 @@ class Orphan:
 
 
 @dataclass(frozen=True)
+class Duplicate:
+    """One training that was made more than once, which nobody has acknowledged: creates are frozen.
+
+    ``used_by``: the specs that use it; where none does, the name that its first job was made for.
+    """
+
+    key: str
+    used_by: tuple[str, ...]
+    jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that apply will do, and how each resource stands.
 
@@ -160,15 +175,16 @@ class Plan:
     resources: tuple[Resource, ...]
     orphans: tuple[Orphan, ...]
     is_proved: bool
+    duplicates: tuple[Duplicate, ...] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the decisions: actions and conditions, without the sentences about them."""
+        """SHA-256 over actions, conditions and duplicates, without the sentences about them."""
         changes: IncEx = {"changes": {"__all__": {"note"}}}
         action: IncEx = {"difference": changes}
         resource: IncEx = {"condition": {"message", "remedy"}}
         sentences: IncEx = {"actions": {"__all__": action}, "resources": {"__all__": resource}}
-        told = {"owner", "actions", "resources"}
+        told = {"owner", "actions", "resources", "duplicates"}
         decisions = _adapter().dump_json(self, include=told, exclude=sentences)
         return sha256(decisions).hexdigest()
 

@@ -63,9 +63,12 @@ def read_file(raw: Raw) -> RemoteFile:
 
 
 def _read_status(raw: Raw) -> JobStatus:
-    """A status that nobody has told us counts as alive, unless the job says that it has ended."""
+    """A status that nobody has told us counts as alive, unless the job says when it ended.
+
+    An error alone ends nothing: the service may be at it again, and a second job would be paid.
+    """
     status = read_status(text_of(raw, "status"))
-    has_ended = raw.get("finished_at") is not None or _read_error(raw.get("error")) is not None
+    has_ended = bool(_whole(raw.get("finished_at")))
     return JobStatus.FAILED if status is JobStatus.UNKNOWN and has_ended else status
 
 
@@ -88,14 +91,17 @@ def read_event(raw: Raw) -> Event:
     )
 
 
-def read_page(path: str, page: Raw, limit: int) -> tuple[list[Raw], bool]:
-    """The rows of one page and whether more follow; fails closed where that can't be known."""
+def read_page(path: str, page: Raw, may_hide: int) -> tuple[list[Raw], bool]:
+    """The rows of one page and whether more follow; fails closed where that can't be known.
+
+    ``may_hide``: the rows from which on a page that doesn't tell counts as followed by another.
+    """
     rows = page.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise ScanIncomplete(f"the list {path} holds no rows")
     has_more = page.get("has_more")
-    if not isinstance(has_more, bool):  # some servers leave it out: a full page may hide another
-        has_more = len(rows) >= limit
+    if not isinstance(has_more, bool):  # some servers leave it out
+        has_more = len(rows) >= may_hide
     if has_more and not rows:
         raise ScanIncomplete(f"the list {path} says that it goes on, and shows nothing")
     return rows, has_more

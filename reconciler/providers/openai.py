@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO
@@ -30,9 +31,11 @@ from reconciler.errors import (
 )
 from reconciler.ownership import OWNER
 from reconciler.providers import uploads
+from reconciler.providers.gate import Gate, Passage, TooLate
 from reconciler.providers.objects import (
     Raw,
     json_object,
+    mapping_of,
     read_event,
     read_file,
     read_job,
@@ -51,17 +54,44 @@ PART_TIMEOUT = httpx2.Timeout(120.0, connect=10.0)
 CANCEL_TIMEOUT = 10.0
 JOBS_A_PAGE, FILES_A_PAGE, EVENTS_A_PAGE = 100, 1000, 100
 DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 413, 422, 429})
-"""A create answered so has surely done nothing; any other failure is ambiguous."""
+"""A create answered so by the service has done nothing; any other failure is ambiguous."""
+NOT_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, TooLate)
+"""Why a request that has sent nothing yet never will."""
 FILE_WAIT_SECONDS, FILE_POLL_SECONDS = 600, 2.0
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What the provider has of this machine: passed in, so that a simulator can bring its own.
+
+    Attributes:
+        transport: carries requests; None for the network.
+        wall: this machine's clock, Unix seconds.
+        monotonic: seconds that never go back.
+        sleep: waits that many seconds.
+    """
+
+    transport: httpx2.BaseTransport | None = None
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
 
 class OpenAIProvider:
     """A Reader and a Writer over one endpoint. Close it after use."""
 
-    def __init__(self, endpoint: Endpoint, key: str, limits: UploadLimits = OPENAI_LIMITS) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        key: str,
+        limits: UploadLimits = OPENAI_LIMITS,
+        wire: Wire | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._limits = limits
+        self._wire = wire or Wire()
         self._offset = 0.0
+        self._gate = Gate()
         self._client = openai.OpenAI(
             api_key=key,
             base_url=endpoint.base_url,
@@ -70,7 +100,13 @@ class OpenAIProvider:
             max_retries=READ_RETRIES,
             timeout=httpx2.Timeout(60.0, connect=10.0),
             # What is embedded never goes through a proxy: nothing may leave the machine.
-            http_client=openai.DefaultHttpxClient(trust_env=not endpoint.is_embedded),
+            # A redirect is never followed: it would send a create again, and leave the endpoint.
+            http_client=openai.DefaultHttpxClient(
+                trust_env=not endpoint.is_embedded,
+                follow_redirects=False,
+                transport=self._wire.transport,
+                event_hooks={"request": [self._gate]},
+            ),
         )
 
     def close(self) -> None:
@@ -81,12 +117,12 @@ class OpenAIProvider:
 
     def now(self) -> int:
         """The server's clock: ours, corrected by the Date of its latest answer."""
-        return int(time.time() + self._offset)
+        return int(self._wire.wall() + self._offset)
 
     def jobs(self, owner: str | None = None) -> Iterator[Job]:
         """Every job, or those of an owner: the server filters, and what it sends is checked."""
         query = {f"metadata[{OWNER}]": owner} if owner else {}
-        for row in self._rows("/fine_tuning/jobs", query, JOBS_A_PAGE):
+        for row in self._rows("/fine_tuning/jobs", query, JOBS_A_PAGE, may_hide=1):
             job = read_job(row)
             if owner is None or job.metadata.get(OWNER) == owner:
                 yield job
@@ -148,7 +184,8 @@ class OpenAIProvider:
     def create(self, request: JobRequest) -> Job:
         """One POST. What is neither a job nor a definite refusal raises ReplyLost."""
         jobs = self._client.with_options(max_retries=0).fine_tuning.jobs.with_raw_response
-        with _sending():
+        passage = Passage(self.now, request.send_by)
+        with _sending(passage), self._gate.watch(passage):
             sent = jobs.create(
                 **request.body(),  # type: ignore[arg-type]  # golden request bodies test its shape
                 extra_headers={"Idempotency-Key": request.nonce},
@@ -184,13 +221,19 @@ class OpenAIProvider:
                 return None
             raise
 
-    def _rows(self, path: str, query: Mapping[str, object], limit: int) -> Iterator[Raw]:
-        """The rows of all pages; fails closed if the list might not be whole."""
+    def _rows(
+        self, path: str, query: Mapping[str, object], limit: int, may_hide: int | None = None
+    ) -> Iterator[Raw]:
+        """The rows of all pages; fails closed if the list might not be whole.
+
+        ``may_hide``: the rows with which a page that doesn't say whether it is the last may hide
+        another; as many as were asked for unless said otherwise.
+        """
         cursor: dict[str, str] = {}
         seen: set[str] = set()
         while True:
             page = self._get(path, {**query, "limit": limit, **cursor})
-            rows, has_more = read_page(path, page, limit)
+            rows, has_more = read_page(path, page, may_hide or limit)
             for row in rows:
                 row_id = text_of(row, "id")
                 if row_id in seen:
@@ -206,11 +249,11 @@ class OpenAIProvider:
 
     def _usable(self, raw: Raw) -> RemoteFile:
         """Wait until the service has looked at a file; OpenAI does so at once, others later."""
-        deadline = time.monotonic() + FILE_WAIT_SECONDS
+        deadline = self._wire.monotonic() + FILE_WAIT_SECONDS
         while text_of(raw, "status") in ("pending", "processing", "running"):
-            if time.monotonic() > deadline:
+            if self._wire.monotonic() > deadline:
                 raise ProviderError(f"file {raw.get('id')} is still being processed")
-            time.sleep(FILE_POLL_SECONDS)
+            self._wire.sleep(FILE_POLL_SECONDS)
             raw = self._get(f"/files/{_path_part(text_of(raw, 'id'))}", {})
         file = read_file(raw)
         if not file.is_usable:
@@ -223,7 +266,7 @@ class OpenAIProvider:
             server = parsedate_to_datetime(response.headers["date"]).timestamp()
         except (KeyError, ValueError):
             return  # no clock of its own: ours has to do
-        self._offset = server - time.time()
+        self._offset = server - self._wire.wall()
 
 
 class _FileCalls:
@@ -291,26 +334,47 @@ def _reading() -> Iterator[None]:
 
 
 @contextmanager
-def _sending() -> Iterator[None]:
+def _sending(passage: Passage) -> Iterator[None]:
     """The SDK's errors as ours, for the one call that costs money."""
     try:
         yield
     except openai.APIStatusError as error:
-        if error.status_code in DEFINITE_REFUSALS:
+        if error.status_code in DEFINITE_REFUSALS and _is_signed(error):
             raise _refused(error) from error
         raise ReplyLost(f"the endpoint answered {error.status_code}") from error
     except openai.APIConnectionError as error:
-        if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
-            raise NotSent(f"no connection: {_cause(error)}") from error
+        if isinstance(error.__cause__, NOT_LEFT) and not passage.has_left:
+            raise NotSent(f"it did not leave: {_cause(error)}") from error
         raise ReplyLost(f"the reply was lost: {_cause(error)}") from error
     except openai.OpenAIError as error:
         raise ReplyLost("the endpoint's answer can't be read") from error
 
 
+def _is_signed(error: openai.APIStatusError) -> bool:
+    """Whether a refusal is in the service's own form, ``{"error": {"message": ..., "code": ...}}``.
+
+    What stands between may put a page of its own in place of any answer, also of a job.
+    """
+    told = mapping_of(_body(error).get("error"))
+    return bool(text_of(told, "message") or text_of(told, "code"))
+
+
+def _body(error: openai.APIStatusError) -> Raw:
+    try:
+        return json_object(error.response)
+    except Unavailable:
+        return {}
+
+
 def _status_error(error: openai.APIStatusError) -> Exception:
     if error.status_code == 401:
         return SettingsError(f"the endpoint doesn't accept the key: {_refused(error).message}")
-    if error.status_code in DEFINITE_REFUSALS - {429}:
+    if error.response.is_redirect:
+        return SettingsError(
+            "the endpoint answers with the address of another, and no request follows there: if "
+            "that one is meant, name it as base_url"
+        )
+    if error.status_code in DEFINITE_REFUSALS - {429} and _body(error):
         return _refused(error)
     words = text_of(error.body, "message")
     told = f": {redact(words)}" if words else ""

@@ -17,7 +17,10 @@ from reconciler.state import Endpoint, Job, RemoteFile
 
 @dataclass(frozen=True)
 class JobRequest:
-    """All that a create sends; ``nonce`` goes along as an Idempotency-Key."""
+    """All that a create sends; ``nonce`` goes along as an Idempotency-Key.
+
+    ``send_by``: the server's time after which it may not leave any more; None for any time.
+    """
 
     model: str
     method: str
@@ -28,6 +31,7 @@ class JobRequest:
     seed: int | None
     metadata: Mapping[str, str]
     nonce: str
+    send_by: int | None = None
 
     def body(self) -> dict[str, object]:
         """The request body: the API's names, nothing that was not declared."""

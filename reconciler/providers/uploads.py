@@ -303,6 +303,8 @@ class _Upload:
 
     def _send_parts(self, upload_id: str) -> list[str]:
         """The ids of all parts, in the file's order; no thread outlives this, however it ends."""
+        if self._at_once == 1:
+            return [self._send_part(upload_id, piece) for piece in self._survey.pieces]
         pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="upload")
         self._stop.clear()
         try:

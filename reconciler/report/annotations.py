@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from reconciler.errors import Problem
-from reconciler.plan import Plan, Resource
+from reconciler.plan import Duplicate, Plan, Resource
 from reconciler.report.plain import listed, plain
 from reconciler.report.summary import TROUBLE, standing
+from reconciler.report.words import made_twice, unfreeze
 
 
 def problem_annotations(problems: Iterable[Problem]) -> str:
@@ -32,8 +33,14 @@ def problem_annotations(problems: Iterable[Problem]) -> str:
 
 
 def plan_annotations(plan: Plan) -> str:
-    """One command a resource that failed, is held or has drifted; empty if there is none."""
-    return "\n".join(_resource(r) for r in plan.resources if standing(r) in TROUBLE)
+    """One command a training made twice, or a resource that failed, is held or has drifted."""
+    troubled = (_resource(r) for r in plan.resources if standing(r) in TROUBLE)
+    return "\n".join([*(_duplicate(each, plan) for each in plan.duplicates), *troubled])
+
+
+def warning_annotations(warnings: Iterable[str]) -> str:
+    """One command a warning that is about no file; empty if there is none."""
+    return "\n".join(_command("warning", {"title": "reconcile"}, plain(w)) for w in warnings)
 
 
 def _problem(problem: Problem) -> str:
@@ -50,6 +57,11 @@ def _problem(problem: Problem) -> str:
         properties,
         plain(f"{subject}{problem.found}{expected}. {problem.remedy}"),
     )
+
+
+def _duplicate(duplicate: Duplicate, plan: Plan) -> str:
+    message = f"{made_twice(duplicate)}\n→ {unfreeze(plan)}"
+    return _command("warning", {"title": "creates are frozen"}, message)
 
 
 def _resource(resource: Resource) -> str:

@@ -4,11 +4,11 @@
 any time. Amounts are US dollars, null where nobody knows the price. Keys are in the order below.
 
     plan      schema_version, kind "plan", digest, owner, endpoint, revision, summary, actions,
-              resources, orphans
-    status    schema_version, kind "status", owner, endpoint, summary, resources
+              resources, orphans, duplicates
+    status    schema_version, kind "status", owner, endpoint, summary, resources, duplicates
 
     summary   creates, uploads, cancels, waits, ready, held, failed, drifted, cost_usd (of all
-              that have a price), unpriced, trained_tokens, has_changes
+              that have a price), unpriced, trained_tokens, has_changes, is_frozen
     action    kind and used_by, then by kind:
               upload  path, bytes, sha256, file_name
               create  name, key, attempt, reason, model, method, hyperparameters, suffix, seed,
@@ -20,6 +20,7 @@ any time. Amounts are US dollars, null where nobody knows the price. Keys are in
               wait    job_id, key, status
     resource  name, used_by, key, base, sync, health, reason, message, remedy, job_id, model
     orphan    job_id, name, key, status, model, is_superseded
+    duplicate used_by, key, job_ids: made more than once and not acknowledged; creates are frozen
 """
 
 from __future__ import annotations
@@ -31,7 +32,17 @@ from typing import assert_never
 from reconciler.cost import Estimate
 from reconciler.diff import ABSENT, Difference, FieldChange
 from reconciler.errors import redact
-from reconciler.plan import Action, Cancel, Create, Orphan, Plan, Resource, Upload, Wait
+from reconciler.plan import (
+    Action,
+    Cancel,
+    Create,
+    Duplicate,
+    Orphan,
+    Plan,
+    Resource,
+    Upload,
+    Wait,
+)
 from reconciler.report.summary import standing, superfluous, trained_tokens
 
 SCHEMA_VERSION = 1
@@ -51,6 +62,7 @@ def plan_json(plan: Plan) -> str:
         actions=[_action(action) for action in plan.actions],
         resources=[_resource(resource) for resource in plan.resources],
         orphans=[_orphan(orphan) for orphan in plan.orphans],
+        duplicates=[_duplicate(duplicate) for duplicate in plan.duplicates],
     )
 
 
@@ -62,6 +74,7 @@ def status_json(plan: Plan) -> str:
         endpoint=_endpoint(plan),
         summary=_summary(plan),
         resources=[_resource(resource) for resource in plan.resources],
+        duplicates=[_duplicate(duplicate) for duplicate in plan.duplicates],
     )
 
 
@@ -95,6 +108,7 @@ def _summary(plan: Plan) -> Json:
         "unpriced": sum(create.estimate.usd is None for create in plan.creates),
         "trained_tokens": trained_tokens(plan),
         "has_changes": plan.has_changes,
+        "is_frozen": bool(plan.duplicates),
     }
 
 
@@ -216,4 +230,12 @@ def _orphan(orphan: Orphan) -> Json:
         "status": orphan.status,
         "model": orphan.fine_tuned_model or None,
         "is_superseded": orphan.is_superseded,
+    }
+
+
+def _duplicate(duplicate: Duplicate) -> Json:
+    return {
+        "used_by": list(duplicate.used_by),
+        "key": duplicate.key,
+        "job_ids": list(duplicate.jobs),
     }

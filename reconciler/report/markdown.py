@@ -14,7 +14,7 @@ from reconciler.plan import Create, Orphan, Plan, Resource
 from reconciler.report.fields import Row, create_rows
 from reconciler.report.plain import counted, number, plain
 from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
-from reconciler.report.words import price, running_bill, unpriced, why
+from reconciler.report.words import made_twice, price, running_bill, unfreeze, unpriced, why
 
 OutcomeLine = tuple[str, Sequence[str], str, str]
 """An action's kind, the specs it is for, what became of it, the sentence about it."""
@@ -32,6 +32,7 @@ def plan_markdown(plan: Plan) -> str:
     blocks = [
         [f"## {escape(summary_line(plan))}"],
         [_origin(plan)],
+        list(_frozen(plan)),
         list(_overview(plan)),
         *map(_details, plan.creates),
         *map(_trouble, troubled),
@@ -51,6 +52,12 @@ def outcomes_markdown(outcomes: Iterable[OutcomeLine]) -> str:
     if not rows:
         return ""
     return _joined([["### What was done"], _table(("action", "for", "result", ""), rows)])
+
+
+def warnings_markdown(warnings: Iterable[str]) -> str:
+    """What somebody should know that is about no file; empty if there is nothing."""
+    blocks = [[f"> [!WARNING]\n> {escape(warning)}"] for warning in warnings]
+    return _joined(blocks) if blocks else ""
 
 
 def problems_markdown(problems: Iterable[Problem]) -> str:
@@ -95,6 +102,15 @@ def _origin(plan: Plan) -> str:
     commit = f", commit {code(plan.revision.commit[:12])}" if plan.revision.commit else ""
     dirty = " with uncommitted changes" if plan.revision.is_dirty else ""
     return f"{code(plan.owner)} at {code(plan.endpoint.label)}{commit}{dirty}"
+
+
+def _frozen(plan: Plan) -> Iterator[str]:
+    if plan.duplicates:
+        yield f"### Creates are frozen: {counted(len(plan.duplicates), 'training')} made twice"
+        yield ""
+        yield from (f"- {escape(made_twice(duplicate))}" for duplicate in plan.duplicates)
+        yield ""
+        yield f"→ {escape(unfreeze(plan))}"
 
 
 def _overview(plan: Plan) -> Iterator[str]:

@@ -30,13 +30,14 @@ def standing(resource: Resource) -> str:
 
 def summary_line(plan: Plan) -> str:
     """``Plan: 2 to train for $0.61 (122,010 tokens trained), 3 files to upload, 1 held.``"""
+    frozen = " Creates are frozen." if plan.duplicates else ""
     if not plan.resources:
-        return "Nothing to do: no spec is selected."
+        return f"Nothing to do: no spec is selected.{frozen}"
     count = Counter(map(standing, plan.resources))
     if plan.writes:
-        return f"Plan: {', '.join([*_writes(plan), *_standings(count)])}."
-    is_well = not any(count[word] for word in TROUBLE)
-    return f"Nothing to {'do' if is_well else 'train'}: {', '.join(_standings(count))}."
+        return f"Plan: {', '.join([*_writes(plan), *_standings(count)])}.{frozen}"
+    is_well = not (frozen or any(count[word] for word in TROUBLE))
+    return f"Nothing to {'do' if is_well else 'train'}: {', '.join(_standings(count))}.{frozen}"
 
 
 def trained_tokens(plan: Plan) -> int:

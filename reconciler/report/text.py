@@ -17,7 +17,7 @@ from reconciler.plan import Create, Orphan, Plan, Resource, Upload
 from reconciler.report.fields import Row, create_rows, job_rows, training_rows
 from reconciler.report.plain import counted, listed, plain, size
 from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
-from reconciler.report.words import price, running_bill, unpriced, why
+from reconciler.report.words import made_twice, price, running_bill, unfreeze, unpriced, why
 from reconciler.state import Job, Training
 
 __all__ = ["describe_text", "plan_text", "status_text", "summary_line"]
@@ -30,6 +30,7 @@ def plan_text(plan: Plan) -> str:
     """The whole plan: what is trained, why and for how much, then all else, then one sentence."""
     blocks = [
         [header(plan)],
+        list(_frozen(plan)),
         *(_create(create, plan) for create in plan.creates),
         *map(_trouble, _standing(plan, *TROUBLE)),
         _table(map(_upload, plan.uploads)),
@@ -48,6 +49,7 @@ def status_text(plan: Plan) -> str:
     blocks = [
         [header(plan)],
         _table(chain([COLUMNS], rows)) if plan.resources else [],
+        list(_frozen(plan)),
         *map(_trouble, _standing(plan, *TROUBLE)),
         [summary_line(plan)],
     ]
@@ -89,6 +91,13 @@ def header(plan: Plan) -> str:
     revision = f"{', commit ' if commit else ', ' if dirty else ''}{commit}{dirty}"
     free = " (it bills nothing; costs are by list prices)" if plan.endpoint.is_embedded else ""
     return f"{plain(plan.owner)} at {plain(plan.endpoint.label)}{free}{revision}"
+
+
+def _frozen(plan: Plan) -> Iterator[str]:
+    if plan.duplicates:
+        yield f"! creates are frozen: {counted(len(plan.duplicates), 'training')} made twice"
+        yield from _indented(map(made_twice, plan.duplicates))
+        yield f"{INDENT}→ {unfreeze(plan)}"
 
 
 # ---- what is trained ---------------------------------------------------------------------------

@@ -5,8 +5,9 @@ from __future__ import annotations
 from reconciler.cost import Estimate, dollars
 from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import ABSENT, FieldChange
-from reconciler.plan import Create, Plan
-from reconciler.report.plain import counted, plain
+from reconciler.plan import Create, Duplicate, Plan
+from reconciler.plan.remedies import command
+from reconciler.report.plain import counted, listed, plain
 
 FORCES = "forces a new training"
 AUTO = "auto"
@@ -57,6 +58,20 @@ def sides(change: FieldChange) -> tuple[str, str]:
         absent if side == ABSENT else plain(side) for side in (change.before, change.after)
     )
     return before, after
+
+
+def made_twice(duplicate: Duplicate) -> str:
+    """``triage: ftjob-1 and ftjob-2 are one training, made twice``."""
+    jobs = " and ".join(map(plain, duplicate.jobs))
+    return f"{listed(duplicate.used_by)}: {jobs} are one training, made more than once"
+
+
+def unfreeze(plan: Plan) -> str:
+    """What a person does about trainings that were made twice."""
+    return (
+        "nothing is created until somebody has looked at them and cancelled what is not wanted; "
+        f"then: {command(plan.endpoint, 'unfreeze')}"
+    )
 
 
 def running_bill(create: Create) -> str:

@@ -5,7 +5,12 @@ imports nothing else of `reconciler`, so that one misreading of the API can't hi
 job's status is a function of its creation and a clock that can run fast; its losses are measured on
 a small model that is really trained; a fine-tuned model answers what it was trained to answer.
 
-    app        routes, keys, headers, error envelope      call        a request, as resources see it
+    app        a connection: requests read, answers sent  connection  one that can be ended
+    exchange   key, route, handler, faults, headers       routes      which handler answers what
+    delivery   a call to its handler and back             call, answer, incoming   what is passed
+    faults/    what goes wrong, by a plan (pure)           strike      what each fault does
+    fate       what becomes of an object (pure)           fates       its coming true
+    control    faults, clock and counts, by HTTP
     files, uploads, jobs, models, chat   a resource each   job_request, bounds, upload   what comes
     state      what is asked by several resources         progress    a job as shown at a moment
     pending    uploads that aren't files yet              limits      how much is taken at a time

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from rapidfuzz import fuzz
-from starlette.responses import Response, StreamingResponse
 
 from reconciler.sandbox import examples
 from reconciler.sandbox.bases import Base, base_named, find_base
 from reconciler.sandbox.bounds import Range, reject_unknown, required, text, wrong_type
-from reconciler.sandbox.call import Call, Json
+from reconciler.sandbox.call import Call, Json, Raw, Reply
 from reconciler.sandbox.errors import ApiError, invalid
 from reconciler.sandbox.state import Sandbox, TunedModel
 
@@ -155,7 +154,7 @@ def _paths(sandbox: Sandbox, model: TunedModel) -> tuple[Path, ...]:
     return tuple(paths)
 
 
-def complete(call: Call) -> Json | Response:
+def complete(call: Call) -> Reply:
     """`POST /chat/completions`."""
     reject_unknown(call.body, _FIELDS)
     name = required(text(call.body, "model"), "model")
@@ -243,7 +242,7 @@ def _usage(
     }
 
 
-def _stream(call: Call, completion: Json, answers: Sequence[Json], usage: Json) -> Response:
+def _stream(call: Call, completion: Json, answers: Sequence[Json], usage: Json) -> Raw:
     """Return the same as server-sent events: a role, the answer whole, its end."""
     options = call.body.get("stream_options")
     chunks = [
@@ -253,7 +252,8 @@ def _stream(call: Call, completion: Json, answers: Sequence[Json], usage: Json) 
     ]
     if isinstance(options, dict) and options.get("include_usage"):
         chunks.append({"choices": [], "usage": usage})  # type: ignore[dict-item]
-    return StreamingResponse(_events(completion, chunks), media_type="text/event-stream")
+    events = "".join(_events(completion, chunks))
+    return Raw(events.encode(), "text/event-stream; charset=utf-8")
 
 
 def _deltas(answer: Json) -> Iterator[tuple[Json, str | None]]:

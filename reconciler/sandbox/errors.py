@@ -22,6 +22,7 @@ class ApiError(Exception):
         code: str | None = None,
         param: str | None = None,
         kind: str = INVALID_REQUEST,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -29,6 +30,7 @@ class ApiError(Exception):
         self.code = code
         self.param = param
         self.kind = kind
+        self.retry_after = retry_after
 
     def envelope(self) -> dict[str, object]:
         """Return the body of the refusal: all four keys are always there."""
@@ -93,6 +95,15 @@ def unknown_model(name: str) -> ApiError:
     )
 
 
+def unavailable_base() -> ApiError:
+    """Return the 400 of a job on a model that can't be trained (any more)."""
+    return invalid(
+        "The specified base model does not exist or is not available for fine-tuning.",
+        "model",
+        "model_not_available",
+    )
+
+
 def unknown_route(method: str, path: str) -> ApiError:
     """Return the 404 of an address outside the API."""
     return ApiError(404, f"Invalid URL ({method} {path})", code="unknown_url")
@@ -103,10 +114,45 @@ def wrong_verb(method: str, path: str) -> ApiError:
     return ApiError(405, f"Not allowed to {method} on {path}.", code="method_not_supported")
 
 
-def server_error() -> ApiError:
-    """Return the 500 of a defect of the sandbox itself."""
+def server_error(status: int = 500) -> ApiError:
+    """Return the 5xx of a defect: the sandbox's own, or one that was asked for."""
     return ApiError(
-        500,
+        status,
         "The server had an error while processing your request. Sorry about that!",
         kind="server_error",
+    )
+
+
+def rate_limited(retry_after: int) -> ApiError:
+    """Return the 429 of too many requests; seconds until the next may come."""
+    return ApiError(
+        429,
+        "Rate limit reached for requests. Please try again later.",
+        code="rate_limit_exceeded",
+        kind="requests",
+        retry_after=retry_after,
+    )
+
+
+def out_of_quota() -> ApiError:
+    """Return the 429 of an account without money."""
+    return ApiError(
+        429,
+        "You exceeded your current quota, please check your plan and billing details.",
+        code="insufficient_quota",
+        kind="insufficient_quota",
+    )
+
+
+def revoked_key() -> ApiError:
+    """Return the 401 of a key that was taken back."""
+    return ApiError(401, "Incorrect API key provided: ***.", code="invalid_api_key")
+
+
+def no_training() -> ApiError:
+    """Return the 403 of an organisation that may create no jobs any more."""
+    return ApiError(
+        403,
+        "Creating fine-tuning jobs is no longer available for your organization.",
+        code="training_not_available",
     )

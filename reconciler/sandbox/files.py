@@ -9,10 +9,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-import anyio.to_thread
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-
 from reconciler.sandbox.bounds import (
     Range,
     choice,
@@ -22,7 +18,7 @@ from reconciler.sandbox.bounds import (
     required,
     whole_number,
 )
-from reconciler.sandbox.call import Call, Json, listed
+from reconciler.sandbox.call import Call, FormContent, Json, Raw, listed
 from reconciler.sandbox.errors import ApiError, invalid, unknown_file
 from reconciler.sandbox.examples import check_upload
 from reconciler.sandbox.state import Sandbox
@@ -40,18 +36,15 @@ _LIFESPAN: Final = Range(3_600, 2_592_000)
 _BATCH_LIFESPAN: Final = 2_592_000
 
 
-async def upload_file(request: Request, sandbox: Sandbox) -> Json:
-    """`POST /files`: take a multipart form with `purpose` and `file`."""
+def open_file(sandbox: Sandbox, _: Mapping[str, str], content_type: str) -> Form:
+    """Return where the form of `POST /files` goes."""
     expected = FileField("file", "file", sandbox.limits.file)
-    form = Form(request.headers.get("content-type", ""), sandbox.store.files_dir, expected)
-    try:
-        await form.receive(request)
-        return await anyio.to_thread.run_sync(_keep, form, sandbox)
-    finally:
-        form.discard()
+    return Form(content_type, sandbox.store.files_dir, expected)
 
 
-def _keep(form: Form, sandbox: Sandbox) -> Json:
+def upload_file(call: Call) -> Json:
+    """`POST /files`: take a multipart form with `purpose` and `file`."""
+    sandbox, form = call.sandbox, call.form
     reject_unknown(form.fields, _FIELDS)
     path, purpose = _parts(form)
     lifespan = read_lifespan(_nested(form.fields), purpose)
@@ -67,6 +60,7 @@ def _keep(form: Form, sandbox: Sandbox) -> Json:
         filename=form.filename or "",
         bytes=form.size,
         lifespan=lifespan,
+        fate=call.file_fate,
     )
     sandbox.store.add_file(record, path)
     return file_object(record)
@@ -78,7 +72,7 @@ def check_content(path: Path, purpose: str) -> None:
         check_upload(path)
 
 
-def _parts(form: Form) -> tuple[Path, str]:
+def _parts(form: FormContent) -> tuple[Path, str]:
     """Return where the file lies and its purpose, or refuse a form that lacks one."""
     if form.path is None:
         raise invalid("Missing required parameter: 'file'.", "file", "missing_required_parameter")
@@ -130,14 +124,12 @@ def retrieve_file(call: Call) -> Json:
     return file_object(_find(call, call.path["file"]))
 
 
-def download_file(call: Call) -> Response:
+def download_file(call: Call) -> Raw:
     """`GET /files/{id}/content`: the very bytes; files of some purposes are kept back."""
     record = _find(call, call.path["file"])
     if record.purpose in KEPT_FROM_READERS:
         raise ApiError(400, f"Not allowed to download files of purpose: {record.purpose}")
-    return FileResponse(
-        call.sandbox.store.path_of(record.id), media_type="application/octet-stream"
-    )
+    return Raw(call.sandbox.store.path_of(record.id), "application/octet-stream")
 
 
 def delete_file(call: Call) -> Json:
@@ -161,6 +153,7 @@ def _find(call: Call, file_id: str) -> FileRecord:
 
 def file_object(record: FileRecord) -> Json:
     """Return a file as the API shows it; one that stays has no `expires_at`."""
+    details = record.fate.details
     shown: Json = {
         "object": "file",
         "id": record.id,
@@ -168,7 +161,8 @@ def file_object(record: FileRecord) -> Json:
         "filename": record.filename,
         "bytes": record.bytes,
         "created_at": int(record.created_at),
-        "status": "processed",
+        "status": record.fate.status,
+        **({} if details is None else {"status_details": details}),
     }
     if record.lifespan is not None:
         shown["expires_at"] = int(record.created_at) + record.lifespan

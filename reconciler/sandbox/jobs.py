@@ -13,7 +13,7 @@ from reconciler.sandbox import lifecycle
 from reconciler.sandbox.bases import ORGANIZATION, Base, base_named
 from reconciler.sandbox.bounds import Range, query_number
 from reconciler.sandbox.call import Call, Json, listed
-from reconciler.sandbox.errors import ApiError, invalid
+from reconciler.sandbox.errors import ApiError, invalid, unavailable_base
 from reconciler.sandbox.job_request import JobRequest, read_job_request, unsupported_method
 from reconciler.sandbox.lifecycle import Pause, Status
 from reconciler.sandbox.progress import (
@@ -62,6 +62,7 @@ def _new_job(call: Call, request: JobRequest, model: str, base: Base) -> JobReco
         metadata=request.metadata,
         integrations=request.integrations,
         result_file=store.new_name("file-"),
+        fate=call.job_fate,
     )
 
 
@@ -70,11 +71,7 @@ def _trainable(call: Call, name: str) -> tuple[str, Base]:
     try:
         model = call.sandbox.model(name, call.now)
     except ApiError as error:
-        raise invalid(
-            "The specified base model does not exist or is not available for fine-tuning.",
-            "model",
-            "model_not_available",
-        ) from error
+        raise unavailable_base() from error
     if isinstance(model, Base):
         return model.name, model
     return model.name, base_named(model.progress.job.base)
@@ -90,7 +87,22 @@ def _training_data(call: Call, file_id: str, param: str) -> FileRecord:
             param,
             "invalid_file_purpose",
         )
+    _check_ready(record, param)
     return record
+
+
+def _check_ready(record: FileRecord, param: str) -> None:
+    match record.fate.status:
+        case "processed":
+            return
+        case "error":
+            raise invalid(f"invalid {param}: {record.id}", param, "invalid_file")
+        case _:
+            raise invalid(
+                f"File '{record.id}' is still being processed and is not ready to be used for "
+                "fine-tuning. Please try again later.",
+                param,
+            )
 
 
 def list_jobs(call: Call) -> Json:

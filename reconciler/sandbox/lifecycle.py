@@ -72,6 +72,10 @@ def running_seconds(trained_tokens: int) -> float:
     return RUNNING_SECONDS + trained_tokens / TRAINED_TOKENS_A_SECOND
 
 
+AN_AGE: Final = 3e9
+"""Seconds, about a century: how long a phase takes in which a job is stuck."""
+
+
 @dataclass(frozen=True)
 class Pause:
     """A time in which a job is held back: from when it was asked for until somebody resumed it."""
@@ -102,6 +106,8 @@ class Course:
         is_valid: Whether the files can be trained on; None while that isn't known.
         cancelled_at: When the job was cancelled, if it was.
         pauses: Each asked for while the job was queued or running, one after the other.
+        stuck_in: The status whose phase doesn't end, if there is one; a job paused in it and
+            resumed is as stuck as before.
     """
 
     created_at: float
@@ -110,11 +116,17 @@ class Course:
     is_valid: bool | None = None
     cancelled_at: float | None = None
     pauses: tuple[Pause, ...] = ()
+    stuck_in: Status | None = None
 
     @property
     def checked_at(self) -> float:
         """The moment from which it must be known whether the files are valid."""
-        return self.created_at + validating_seconds(self.size)
+        seconds = validating_seconds(self.size) + self.held_in(Status.VALIDATING_FILES)
+        return self.created_at + seconds
+
+    def held_in(self, status: Status) -> float:
+        """Return the seconds by which the phase of a status is drawn out."""
+        return AN_AGE if status is self.stuck_in else 0.0
 
 
 @dataclass(frozen=True)
@@ -151,8 +163,9 @@ def _after_check(course: Course) -> tuple[Phase, ...]:
 
 def _training(course: Course) -> tuple[float, float]:
     """Return when a job would start and end if nobody ever paused it."""
-    started = course.checked_at + QUEUED_SECONDS
-    return started, started + running_seconds(course.trained_tokens or 0)
+    started = course.checked_at + QUEUED_SECONDS + course.held_in(Status.QUEUED)
+    trained = running_seconds(course.trained_tokens or 0)
+    return started, started + trained + course.held_in(Status.RUNNING)
 
 
 def _held(phases: tuple[Phase, ...], pause: Pause) -> tuple[Phase, ...]:

@@ -137,6 +137,19 @@ def _end(connection: sqlite3.Connection, upload_id: str, state: str) -> bool:
     return connection.execute(query, (state, upload_id)).rowcount == 1
 
 
+def expire(store: Store, upload_id: str, now: float) -> None:
+    """Let the time of an upload be over."""
+    with store.transaction() as connection:
+        query = "UPDATE uploads SET expires_at = min(expires_at, ?) WHERE id = ?"
+        connection.execute(query, (now, upload_id))
+
+
+def lose_part(store: Store, part_id: str) -> None:
+    """Know nothing any more of a part that was taken."""
+    with store.transaction() as connection:
+        connection.execute("DELETE FROM parts WHERE id = ?", (part_id,))
+
+
 def sweep(store: Store, now: float) -> None:
     """Remove the parts of every upload that has ended or expired."""
     for folder in store.parts_dir.iterdir():

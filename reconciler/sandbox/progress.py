@@ -158,7 +158,7 @@ def _events(progress: Progress, steps: Steps) -> Iterator[_Event]:
     moment = course_of(job, outcome).checked_at
     if outcome.error:
         data: Json = {"error_code": outcome.error["code"], "error_param": outcome.error["param"]}
-        yield _Event(moment, outcome.error["message"], "error", data=data)
+        yield _Event(moment, str(outcome.error["message"]), "error", data=data)
         return
     yield _Event(moment, "Files validated, moving job to queued state")
     started = progress.since(Status.RUNNING)

@@ -14,6 +14,8 @@ from starlette.applications import Starlette
 
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.clock import Clock
+from reconciler.sandbox.connection import EndableProtocol
+from reconciler.sandbox.faults import FaultPlan
 from reconciler.sandbox.state import CountTokens
 from reconciler.sandbox.store import Store
 
@@ -39,6 +41,7 @@ def serve(  # noqa: PLR0913 - what the command's options say, one for one
     count_tokens: CountTokens,
     key: str | None = None,
     on_ready: Callable[[str], None] | None = None,
+    plan: FaultPlan | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then return.
 
@@ -50,17 +53,22 @@ def serve(  # noqa: PLR0913 - what the command's options say, one for one
         count_tokens: (name of an encoding, text) -> number of tokens.
         key: The one API key to accept; without it any key will do.
         on_ready: Called with the base URL once requests are answered.
+        plan: The faults to begin with; none, if it isn't given.
     """
     _require_loopback(host)
-    with _running(host, port, _App(data_dir, Clock(speed=speed), count_tokens, key)) as running:
+    with _running(
+        host, port, _App(data_dir, Clock(speed=speed), count_tokens, key, plan)
+    ) as running:
         running.server.announce = lambda: on_ready(running.base_url) if on_ready else None
         running.server.run(sockets=[running.listener])
 
 
 @contextmanager
-def embedded(data_dir: Path, speed: float, count_tokens: CountTokens) -> Iterator[Embedded]:
+def embedded(
+    data_dir: Path, speed: float, count_tokens: CountTokens, plan: FaultPlan | None = None
+) -> Iterator[Embedded]:
     """Run a sandbox in a daemon thread on a free port of 127.0.0.1, and stop it at the end."""
-    app = _App(data_dir, Clock(speed=speed), count_tokens, None)
+    app = _App(data_dir, Clock(speed=speed), count_tokens, None, plan)
     with _running("127.0.0.1", 0, app) as running:
         is_ready = threading.Event()
         running.server.announce = is_ready.set
@@ -118,9 +126,11 @@ class _App:
     clock: Clock
     count_tokens: CountTokens
     key: str | None
+    plan: FaultPlan | None
 
     def create(self) -> Starlette:
-        return create_app(Store(self.data_dir), self.clock, self.count_tokens, self.key)
+        store = Store(self.data_dir)
+        return create_app(store, self.clock, self.count_tokens, self.key, plan=self.plan)
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,7 @@ def _running(host: str, port: int, app: _App) -> Iterator[_Running]:
         sandbox = starlette.state.sandbox
         config = uvicorn.Config(
             starlette,
-            http="h11",
+            http=EndableProtocol,
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -16,11 +16,12 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from reconciler.sandbox.clock import Clock, Timeline
+from reconciler.sandbox.fate import ORDINARY_FILE, ORDINARY_JOB, FileFate, JobError, JobFate
 from reconciler.sandbox.lifecycle import Pause
 
 _SCHEMA: Final = """
@@ -44,6 +45,9 @@ CREATE TABLE IF NOT EXISTS marks (
   job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key, value, job));
 CREATE TABLE IF NOT EXISTS outcomes (
   job TEXT PRIMARY KEY, outcome TEXT NOT NULL, steps TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS fated_files (
+  file TEXT PRIMARY KEY, status TEXT NOT NULL, details TEXT);
+CREATE TABLE IF NOT EXISTS fated_jobs (job TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS deleted_models (name TEXT PRIMARY KEY);
 """
 Row = tuple[Any, ...]
@@ -65,6 +69,7 @@ class FileRecord:
     filename: str
     bytes: int
     lifespan: int | None = None
+    fate: FileFate = ORDINARY_FILE
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class JobRecord:
     result_file: str
     cancelled_at: float | None = None
     pauses: tuple[Pause, ...] = ()
+    fate: JobFate = ORDINARY_JOB
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ class OutcomeRecord:
         total_steps: Steps of all epochs.
     """
 
-    error: dict[str, str] | None
+    error: dict[str, str | None] | None
     tokens: int
     hyperparameters: dict[str, float]
     total_steps: int
@@ -181,6 +187,11 @@ class Store:
         """Return the simulated time at the wall's reading."""
         return Timeline(*self._one("SELECT simulated, wall, speed FROM sandbox")).at(wall)
 
+    def advance(self, seconds: float) -> None:
+        """Let time jump forward, for every process on this store."""
+        with self.transaction() as connection:
+            connection.execute("UPDATE sandbox SET simulated = simulated + ?", (seconds,))
+
     def new_name(self, prefix: str, length: int = 24) -> str:
         """Return a fresh identifier of the API's look."""
         return prefix + "".join(self.chance.choices(_ALPHABET, k=length))
@@ -201,7 +212,7 @@ class Store:
         """Return a file that exists by now, and still does."""
         query = f"SELECT {_FILE} FROM {_FILES} WHERE id = ?2 AND {_IS_THERE}"  # noqa: S608
         rows = self._all(query, now, file_id)
-        return FileRecord(*rows[0]) if rows else None
+        return _file(rows[0]) if rows else None
 
     def files(self, page: Page, purpose: str | None, now: float) -> list[FileRecord]:
         """Return a page of the files that exist by now, by age."""
@@ -213,7 +224,7 @@ class Store:
             f" ORDER BY created_at {order}, seq {order} LIMIT ?4"
         )
         rows = self._all(query, now, purpose, page.after, page.limit)
-        return [FileRecord(*row) for row in rows]
+        return [_file(row) for row in rows]
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file; its bytes stay as long as a job was trained on them."""
@@ -245,6 +256,8 @@ class Store:
             )
             marks = [(job.id, key, value) for key, value in (job.metadata or {}).items()]
             connection.executemany("INSERT INTO marks VALUES (?, ?, ?)", marks)
+            if job.fate.is_acted_on:
+                connection.execute("INSERT INTO fated_jobs VALUES (?)", (job.id,))
 
     def job(self, job_id: str) -> JobRecord | None:
         """Return a job by its id."""
@@ -300,7 +313,8 @@ class Store:
         """
         with self.transaction() as connection:
             query = f"SELECT {_JOB} FROM jobs WHERE id = ?"  # noqa: S608
-            if _job(connection.execute(query, (job.id,)).fetchone()) != job:
+            row = connection.execute(query, (job.id,)).fetchone()
+            if row is None or _job(row) != job:
                 return False
             spans = json.dumps([(pause.asked_at, pause.resumed_at) for pause in pauses])
             connection.execute("INSERT OR REPLACE INTO pauses VALUES (?, ?)", (job.id, spans))
@@ -308,6 +322,20 @@ class Store:
                 "UPDATE files SET created_at = ? WHERE id = ?", (ends_at, job.result_file)
             )
         return True
+
+    def fated_jobs(self) -> list[JobRecord]:
+        """Return the jobs to which something is, or was, to be done from outside."""
+        query = f"SELECT {_JOB} FROM jobs WHERE id IN (SELECT job FROM fated_jobs)"  # noqa: S608
+        return [_job(row) for row in self._all(query)]
+
+    def delete_job(self, job: JobRecord) -> None:
+        """Forget a job, its model and its results, as if it had never been."""
+        with self.transaction() as connection:
+            connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
+            for table in ("marks", "outcomes", "pauses", "fated_jobs"):
+                connection.execute(f"DELETE FROM {table} WHERE job = ?", (job.id,))  # noqa: S608
+            connection.execute("DELETE FROM files WHERE id = ?", (job.result_file,))
+        self.path_of(job.result_file).unlink(missing_ok=True)
 
     # Outcomes and models
 
@@ -347,8 +375,8 @@ class Store:
         return frozenset(row[0] for row in self._all("SELECT name FROM deleted_models"))
 
 
-_FILE: Final = "id, created_at, purpose, filename, bytes, seconds"
-_FILES: Final = "files LEFT JOIN lifespans ON owner = id"
+_FILE: Final = "id, created_at, purpose, filename, bytes, seconds, status, details"
+_FILES: Final = "files LEFT JOIN lifespans ON owner = id LEFT JOIN fated_files ON file = id"
 _IS_THERE: Final = "created_at <= ?1 AND (seconds IS NULL OR created_at + seconds > ?1)"
 _JOB: Final = "record, cancelled_at, (SELECT spans FROM pauses WHERE job = jobs.id)"
 
@@ -379,6 +407,9 @@ def insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:
         (record.id, record.created_at, record.purpose, record.filename, record.bytes),
     )
     insert_lifespan(connection, record.id, record.lifespan)
+    if record.fate != ORDINARY_FILE:
+        fated = (record.id, record.fate.status, record.fate.details)
+        connection.execute("INSERT INTO fated_files VALUES (?, ?, ?)", fated)
 
 
 def insert_lifespan(connection: sqlite3.Connection, owner: str, seconds: int | None) -> None:
@@ -387,10 +418,20 @@ def insert_lifespan(connection: sqlite3.Connection, owner: str, seconds: int | N
         connection.execute("INSERT INTO lifespans VALUES (?, ?)", (owner, seconds))
 
 
+def _file(row: Row) -> FileRecord:
+    *fields, status, details = row
+    fate = FileFate(status, details) if status else ORDINARY_FILE
+    return replace(FileRecord(*fields), fate=fate)
+
+
 def _dump(record: JobRecord | OutcomeRecord) -> str:
     return json.dumps(asdict(record), allow_nan=False)
 
 
 def _job(row: Row) -> JobRecord:
+    record = json.loads(row[0])
+    fate = record.get("fate") or {}  # a store of an earlier version knows no fates
+    error = fate.get("error")
+    fate = JobFate(**(fate | {"error": JobError(**error) if error else None}))
     pauses = tuple(Pause(*span) for span in json.loads(row[2] or "[]"))
-    return JobRecord(**(json.loads(row[0]) | {"cancelled_at": row[1], "pauses": pauses}))
+    return JobRecord(**(record | {"cancelled_at": row[1], "pauses": pauses, "fate": fate}))

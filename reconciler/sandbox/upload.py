@@ -12,9 +12,10 @@ from typing import BinaryIO, Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.requests import Request
 
+from reconciler.sandbox.call import FormContent
 from reconciler.sandbox.errors import ApiError, invalid
+from reconciler.sandbox.incoming import Content
 
 MEGABYTE: Final = 1024 * 1024
 _LARGEST_FIELD: Final = 64 * 1024
@@ -44,16 +45,19 @@ class FileField:
 
 
 class Form:
-    """The parts received so far; `discard` removes what nobody took."""
+    """The parts received so far; `discard` removes what nobody took.
+
+    It is fed by `write`, piece by piece, and read once `end` has seen that it is whole.
+    """
 
     def __init__(self, content_type: str, folder: Path, file_field: FileField) -> None:
         kind, options = parse_options_header(content_type)
         if kind != b"multipart/form-data" or b"boundary" not in options:
             raise invalid("Expected a multipart/form-data request.", None)
-        self.fields: dict[str, str] = {}
-        self.filename: str | None = None
-        self.path: Path | None = None
-        self.size = 0
+        self._fields: dict[str, str] = {}
+        self._filename: str | None = None
+        self._path: Path | None = None
+        self._size = 0
         self._folder = folder
         self._file_field = file_field
         self._file: BinaryIO | None = None
@@ -73,22 +77,26 @@ class Form:
             },
         )
 
-    async def receive(self, request: Request) -> None:
-        """Take a request's whole body, or refuse it."""
+    def write(self, piece: bytes) -> None:
+        """Take the next piece of the body, or refuse it."""
         try:
-            async for piece in request.stream():
-                self._parser.write(piece)
+            self._parser.write(piece)
         except FormParserError as error:
             raise invalid(f"Could not parse multipart form: {error}", None) from error
+
+    def end(self) -> Content:
+        """Return the form when its body has come in, or refuse one that has no end."""
         if not self._is_complete:
             raise invalid("Could not parse multipart form: it has no end.", None)
+        form = FormContent(self._fields, self._filename, self._path, self._size)
+        return Content(form=form)
 
     def discard(self) -> None:
         """Close the file, and remove it unless it has been moved away."""
         if self._file is not None:
             self._file.close()
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
 
     def _take_header(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -115,7 +123,7 @@ class Form:
         if self._file is not None:
             raise FormParserError("there are two files")
         handle, path = tempfile.mkstemp(prefix=".incoming-", dir=self._folder)
-        self.filename, self.path = filename, Path(path)
+        self._filename, self._path = filename, Path(path)
         self._file = os.fdopen(handle, "wb")
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:
@@ -124,15 +132,15 @@ class Form:
             if len(self._field) > _LARGEST_FIELD:
                 raise FormParserError("a field is too large")
             return
-        self.size += end - start
-        if self.size > self._file_field.most:
+        self._size += end - start
+        if self._size > self._file_field.most:
             raise self._file_field.too_large()
         self._file.write(data[start:end])
 
     def _end_part(self) -> None:
         if not self._is_file:
             name = self._name.decode("utf-8", "replace")
-            self.fields[name] = self._field.decode("utf-8", "replace")
+            self._fields[name] = self._field.decode("utf-8", "replace")
         elif self._file is not None:
             self._file.close()
 

@@ -4,10 +4,8 @@ Parts go straight to the disk. Completing an upload writes them one after anothe
 whole as `/files` looks at a file; until then there is no file, and after an hour no upload.
 """
 
+from collections.abc import Mapping
 from typing import Final
-
-import anyio.to_thread
-from starlette.requests import Request
 
 from reconciler.sandbox import pending
 from reconciler.sandbox.bounds import (
@@ -17,7 +15,7 @@ from reconciler.sandbox.bounds import (
     text,
     wrong_type,
 )
-from reconciler.sandbox.call import Call, Json
+from reconciler.sandbox.call import Call, FormContent, Json
 from reconciler.sandbox.errors import ApiError, invalid, unknown_upload
 from reconciler.sandbox.files import check_content, check_purpose, file_object, read_lifespan
 from reconciler.sandbox.pending import UploadRecord
@@ -57,33 +55,37 @@ def _size(call: Call) -> int:
     return int(Range(1, call.sandbox.limits.upload).read(size, "bytes"))
 
 
-async def add_part(request: Request, sandbox: Sandbox) -> Json:
+class _PartForm(Form):
+    """The form of a part, whose folder goes when the upload ends while the part comes in."""
+
+    def __init__(self, sandbox: Sandbox, upload_id: str, content_type: str) -> None:
+        folder = pending.folder_of(sandbox.store, upload_id)
+        super().__init__(content_type, folder, FileField("data", "part", sandbox.limits.part))
+        self._sandbox = sandbox
+        self._upload_id = upload_id
+
+    def write(self, piece: bytes) -> None:
+        try:
+            super().write(piece)
+        except FileNotFoundError:
+            raise _refusal(self._sandbox, self._upload_id) from None
+
+
+def open_part(sandbox: Sandbox, path: Mapping[str, str], content_type: str) -> Form:
+    """Return where the form of a part goes, or refuse the part of an upload that has ended."""
+    return _PartForm(sandbox, _find_pending(sandbox, path["upload"]).id, content_type)
+
+
+def add_part(call: Call) -> Json:
     """`POST /uploads/{id}/parts`: take a multipart form with `data`."""
-    upload = await _find_open(request, sandbox)
-    folder = pending.folder_of(sandbox.store, upload.id)
-    expected = FileField("data", "part", sandbox.limits.part)
-    form = Form(request.headers.get("content-type", ""), folder, expected)
+    upload_id = call.path["upload"]
     try:
-        await form.receive(request)
-        return await anyio.to_thread.run_sync(_keep_part, form, upload, sandbox)
-    except FileNotFoundError:  # its folder went while the part came in
-        raise await anyio.to_thread.run_sync(_refusal, sandbox, upload.id) from None
-    finally:
-        form.discard()
+        return _keep_part(call.form, _find(call.sandbox, upload_id), call.sandbox)
+    except FileNotFoundError:
+        raise _refusal(call.sandbox, upload_id) from None
 
 
-async def _find_open(request: Request, sandbox: Sandbox) -> UploadRecord:
-    """Find the upload, or refuse the part once it is read: who still sends hears no answer."""
-    try:
-        name = request.path_params["upload"]
-        return await anyio.to_thread.run_sync(_find_pending, sandbox, name)
-    except ApiError:
-        async for _ in request.stream():
-            pass
-        raise
-
-
-def _keep_part(form: Form, upload: UploadRecord, sandbox: Sandbox) -> Json:
+def _keep_part(form: FormContent, upload: UploadRecord, sandbox: Sandbox) -> Json:
     reject_unknown(form.fields, ())
     if form.path is None:
         raise invalid("Missing required parameter: 'data'.", "data", "missing_required_parameter")
@@ -144,7 +146,13 @@ def _make_file(call: Call, upload: UploadRecord, part_ids: list[str], md5: str |
             raise invalid("The md5 checksum does not match the uploaded bytes.", "md5")
         check_content(joined, upload.purpose)
         file = FileRecord(
-            file_id, call.now, upload.purpose, upload.filename, upload.bytes, upload.lifespan
+            id=file_id,
+            created_at=call.now,
+            purpose=upload.purpose,
+            filename=upload.filename,
+            bytes=upload.bytes,
+            lifespan=upload.lifespan,
+            fate=call.file_fate,
         )
         if not pending.complete(store, upload, file, joined):
             raise _refusal(call.sandbox, upload.id)

@@ -11,8 +11,8 @@ import random
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -47,7 +47,7 @@ class FileProblem(Exception):
 
     def __init__(self, code: str, message: str, param: str) -> None:
         super().__init__(message)
-        self.error = {"code": code, "message": message, "param": param}
+        self.error: dict[str, str | None] = {"code": code, "message": message, "param": param}
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,31 @@ def course_of(job: JobRecord, outcome: OutcomeRecord | None) -> Course:
     """Return what a job's history depends on, as far as it is known."""
     trained = outcome.tokens * outcome.n_epochs if outcome and not outcome.error else None
     is_valid = None if outcome is None else not outcome.error
-    return Course(job.created_at, job.size, trained, is_valid, job.cancelled_at, job.pauses)
+    stuck_in = lifecycle.Status(job.fate.stuck_in) if job.fate.stuck_in else None
+    return Course(
+        created_at=job.created_at,
+        size=job.size,
+        trained_tokens=trained,
+        is_valid=is_valid,
+        cancelled_at=job.cancelled_at,
+        pauses=job.pauses,
+        stuck_in=stuck_in,
+    )
 
 
 class Trainer:
-    """Works jobs out in the background, each at most once at a time."""
+    """Works jobs out in the background, each at most once at a time.
 
-    def __init__(self, store: Store, count_tokens: CountTokens) -> None:
+    With a `pool` that works at once, nothing goes on in the background.
+    """
+
+    def __init__(
+        self, store: Store, count_tokens: CountTokens, pool: Executor | None = None
+    ) -> None:
         self._store = store
         self._count = count_tokens
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="training")
-        self._lock = threading.Lock()
+        self._pool = pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="training")
+        self._lock = threading.RLock()
         self._closing = threading.Event()
         self._under_way: dict[str, Future[OutcomeRecord]] = {}
 
@@ -112,6 +126,8 @@ class Trainer:
                 self._under_way.pop(job.id, None)
 
     def _measure(self, job: JobRecord) -> tuple[OutcomeRecord, list[list[float | None]]]:
+        if job.fate.error is not None:
+            return OutcomeRecord(asdict(job.fate.error), 0, {}, 0), []
         try:
             trained_on, held_out = self._read_files(job)
         except FileProblem as problem:

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from reconciler.engine import Pass, Request, World, reconcile, wait
-from reconciler.ledger import DirLedger
+from reconciler.ledger import FolderRecords, Ledger
 from reconciler.load import read_revision
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection
@@ -32,7 +32,7 @@ def runner(root: Path, base_url: str) -> tuple[OpenAIProvider, Request, World]:
     provider = OpenAIProvider(endpoint, "sk-any", SMALL)
     world = World(
         connect=lambda _project: nullcontext(Connection(endpoint, provider, provider)),
-        ledger=lambda _loaded: DirLedger(root.parent / "ledger"),
+        ledger=lambda _loaded: Ledger(FolderRecords(root.parent / "ledger")),
         revision=lambda: read_revision(root),
         nonce=lambda: os.urandom(16).hex(),
         sleep=lambda _seconds: None,

@@ -112,6 +112,34 @@ def test_an_endpoint_that_drops_marks_gets_one_job_and_a_warning(
     assert len(relay.creates) == 1
 
 
+def test_a_post_that_was_delivered_twice_freezes_creates_until_a_person_knows(
+    remote: Project, relay: Relay
+) -> None:
+    def deliver_twice(sent: Sent, forward: Forward) -> Reply:
+        if is_create(sent):
+            forward(sent)
+        return forward(sent)
+
+    relay.spoil = deliver_twice
+    assert remote.run(*SPEND).code == 0, "nobody knows yet"
+    relay.spoil = lambda sent, forward: forward(sent)
+    remote.spec("two", epochs=3)
+    remote.commit()
+    frozen = remote.run(*SPEND)
+    assert frozen.code == 3, frozen.all
+    assert "two: held (Frozen)" in frozen.out
+    assert "reconcile unfreeze" in frozen.out
+    assert remote.run("status", "--target", "one").code == 3, "also with nothing to create"
+    thawed = remote.run("unfreeze")
+    assert thawed.code == 0, thawed.all
+    assert "acknowledged: one: ftjob-" in thawed.out
+    again = remote.run("unfreeze")
+    assert (again.code, again.out) == (64, "")
+    assert "nothing is frozen" in again.err
+    assert remote.run(*SPEND).code == 0
+    assert len(relay.creates) == 2
+
+
 def test_a_list_that_breaks_off_creates_nothing(remote: Project, relay: Relay) -> None:
     def end_early(sent: Sent, forward: Forward) -> Reply:
         reply = forward(sent)

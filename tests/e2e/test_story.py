@@ -185,4 +185,4 @@ def test_a_watch_says_what_is_held_and_why_and_goes_on_after_a_commit(
         _, err = watcher.communicate(timeout=30)
     assert watcher.returncode == 130, err
     assert "held (UncleanCheckout)" in err
-    assert "commit them, or give --allow-dirty" in err
+    assert "commit them, or: reconcile apply --target one --auto-approve" in err

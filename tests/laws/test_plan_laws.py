@@ -61,6 +61,27 @@ def test_what_a_review_takes_away_it_holds(world: World, rules: Rules) -> None:
     assert {upload.file_name for upload in reviewed.uploads} <= files
 
 
+@given(world=WORLDS, rules=RULES)
+def test_nothing_is_created_while_a_training_made_twice_is_not_acknowledged(
+    world: World, rules: Rules
+) -> None:
+    plan = world.plan()
+    if plan.duplicates:
+        assert review(plan, rules).creates == ()
+    jobs = {job for duplicate in plan.duplicates for job in duplicate.jobs}
+    known = replace(world.observed, acknowledged=world.observed.acknowledged | jobs)
+    thawed = replace(world, observed=known).plan()
+    assert thawed.duplicates == ()
+    assert replace(thawed, duplicates=plan.duplicates) == plan
+
+
+@given(world=WORLDS)
+def test_what_is_to_be_cancelled_as_superfluous_is_a_duplicate(world: World) -> None:
+    plan = replace(world, observed=replace(world.observed, acknowledged=frozenset())).plan()
+    jobs = {job for duplicate in plan.duplicates for job in duplicate.jobs}
+    assert {a.job_id for a in plan.actions if isinstance(a, Cancel)} <= jobs
+
+
 @given(world=WORLDS)
 def test_only_what_bears_our_mark_is_ever_cancelled(world: World) -> None:
     plan = world.plan()

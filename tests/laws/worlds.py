@@ -18,6 +18,7 @@ from reconciler.ownership import file_name, metadata_for
 from reconciler.plan import Cancel, Create, Limits, Plan, Tariff, Upload, make_plan
 from reconciler.plan.model import Action
 from reconciler.policy import Rules
+from reconciler.spec import Fuses
 from reconciler.state import (
     Closing,
     ClosingKind,
@@ -171,6 +172,7 @@ def observations(draw: st.DrawFn) -> Observed:
         models=frozenset(draw(st.lists(st.sampled_from(models), unique=True))) if models else (),
         rights=draw(rights()),
         latest_unmarked=draw(st.sampled_from([0, 0, NOW - 1000])),
+        acknowledged=draw(st.sampled_from([frozenset(), frozenset(job.id for job in seen)])),
     )
 
 
@@ -203,6 +205,9 @@ RULES = st.builds(
     max_usd=st.none() | st.sampled_from([0.0, 0.3, 0.9, 100.0]),
     is_attended=st.booleans(),
     allow_dirty=st.booleans(),
+    fuses=st.sampled_from([Fuses(), Fuses(jobs_per_pass=1, creates_per_day=1)]),
+    rights=rights(),
+    retry=st.frozensets(st.sampled_from(NAMES)),
 )
 OPEN_WORLDS = WORLDS.map(opened)
 REVISIONS = st.builds(Revision, st.sampled_from(["", CLEAN.commit]), st.booleans())

@@ -19,6 +19,8 @@ from reconciler.spec import (
     Dataset,
     FineTune,
     FineTuneSpec,
+    FolderLedger,
+    GithubLedger,
     Hyperparameters,
     Metadata,
     Name,
@@ -171,6 +173,55 @@ spec:
 
 
 @pytest.mark.parametrize(
+    ("ledger", "expected"),
+    [
+        (
+            "{kind: github, path: a}",
+            "4:31: SPEC106 spec.ledger.path: unknown key; expected one of kind, repository. "
+            "Remove it, or write kind: dir.",
+        ),
+        (
+            "{repository: a/b}",
+            "4:17: SPEC106 spec.ledger.repository: unknown key; expected one of kind, path, "
+            "on_network. Remove it, or write kind: github.",
+        ),
+        (
+            "{kind: github, repo: a/b}",
+            "4:31: SPEC106 spec.ledger.repo: unknown key; expected one of kind, repository. "
+            'Did you mean "repository"?',
+        ),
+        (
+            "{kind: githubs}",
+            '4:23: SPEC104 spec.ledger.kind: found "githubs"; expected dir or github. '
+            'Did you mean "github"?',
+        ),
+        (
+            "{kind: [github]}",
+            "4:23: SPEC104 spec.ledger.kind: found a list; expected dir or github. "
+            "Write dir or github.",
+        ),
+        (
+            '{on_network: "yes"}',
+            '4:29: SPEC107 spec.ledger.on_network: found "yes"; expected true or false. '
+            "Write true or false, without quotes.",
+        ),
+        (
+            '{kind: github, repository: "https://github.com/acme/shop"}',
+            '4:43: SPEC104 spec.ledger.repository: found "https://github.com/acme/shop"; expected '
+            "owner/name. Write the repository's owner, /, its name.",
+        ),
+        (
+            "github",
+            '4:16: SPEC107 spec.ledger: found "github"; expected a mapping with kind, path, '
+            "on_network, repository. Write key: value lines.",
+        ),
+    ],
+)
+def test_a_ledger_is_told_by_its_kind(ledger: str, expected: str) -> None:
+    assert told(f"metadata: {{name: a}}\nspec: {{ledger: {ledger}}}\n", "Project") == [expected]
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         (
@@ -224,7 +275,7 @@ def test_messages_show_no_key_and_no_more_than_sixty_characters() -> None:
 
 _scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)
-) | st.sampled_from(["", "a", "auto", "dpo", "supervised", "3", "é", "x" * 70, "\u202e"])
+) | st.sampled_from(["", "a", "auto", "dpo", "github", "supervised", "3", "é", "x" * 70, "\u202e"])
 _keys = st.sampled_from(
     [
         *Metadata.model_fields,
@@ -233,6 +284,8 @@ _keys = st.sampled_from(
         *Hyperparameters.model_fields,
         *ProjectSpec.model_fields,
         *Price.model_fields,
+        *FolderLedger.model_fields,
+        *GithubLedger.model_fields,
         "x",
         "",
     ]

@@ -54,8 +54,14 @@ def test_statuses_outside_the_sdk_are_understood(text: object, status: JobStatus
     assert read_job({**LEAST, "status": text}).status is status
 
 
-def test_an_unknown_status_counts_as_alive() -> None:
+@pytest.mark.parametrize("told", [{}, {"error": {"code": "server_error"}}, {"finished_at": 0}])
+def test_an_unknown_status_counts_as_alive_until_the_job_says_when_it_ended(
+    told: dict[str, Any],
+) -> None:
     assert not JobStatus.UNKNOWN.is_terminal
+    odd = {**LEAST, "status": "hibernating", **told}
+    assert read_job(odd).status is JobStatus.UNKNOWN
+    assert read_job({**odd, "finished_at": 1}).status is JobStatus.FAILED
 
 
 @pytest.mark.parametrize("status", [None, "processed", "uploaded", "something_new"])

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.apply import SEND_WITHIN
 from reconciler.errors import (
     DatasetChanged,
     NotSent,
@@ -19,8 +24,10 @@ from reconciler.errors import (
     SettingsError,
     Unavailable,
 )
-from reconciler.providers.openai import OpenAIProvider
+from reconciler.plan.decide import CLOCK_SKEW
+from reconciler.providers.openai import CREATE_TIMEOUT, OpenAIProvider
 from reconciler.providers.protocol import JobRequest
+from reconciler.spec import ProjectSpec
 from reconciler.state import Endpoint, JobStatus
 from tests.e2e.conftest import lines_of
 from tests.e2e.relay import Forward, Relay, Reply, Sent, Spoil
@@ -85,6 +92,92 @@ def test_a_definite_refusal_carries_status_code_and_words(
     assert (told.status, told.code, told.message) == (status, "some_code", "not so")
     assert told.retry_after == 7.0
     assert len(relay.creates) == 1
+
+
+NOT_FROM_THE_SERVICE: dict[str, Any] = {
+    "a page": b"<html><h1>403 Forbidden</h1></html>",
+    "nothing": b"",
+    "no object": ["no"],
+    "another service's words": {"detail": "Not Found"},
+    "an error in one word": {"error": "forbidden"},
+    "an error without words": {"error": {}},
+}
+
+
+@pytest.mark.parametrize("body", NOT_FROM_THE_SERVICE.values(), ids=NOT_FROM_THE_SERVICE.keys())
+@pytest.mark.parametrize("status", [403, 404, 429])
+def test_a_refusal_that_the_service_does_not_sign_is_ambiguous(
+    provider: OpenAIProvider, relay: Relay, status: int, body: Any
+) -> None:
+    """What stands between may look at answers too, and put its page in place of a job."""
+    relay.spoil = answering(status, body)
+    with pytest.raises(ReplyLost, match=str(status)):
+        provider.create(request("file-x"))
+    assert len(relay.creates) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_of_a_create_is_not_followed(
+    provider: OpenAIProvider, relay: Relay, status: int
+) -> None:
+    relay.spoil = answering(status, b"", Location=f"{relay.base_url}/fine_tuning/jobs")
+    with pytest.raises(ReplyLost, match=str(status)):
+        provider.create(request("file-x"))
+    assert len(relay.sent) == 1
+
+
+def test_no_read_follows_a_redirect_to_another_endpoint(
+    provider: OpenAIProvider, relay: Relay
+) -> None:
+    relay.spoil = answering(307, b"", Location="http://127.0.0.1:9/v1/fine_tuning/jobs")
+    with pytest.raises(SettingsError, match="base_url"):
+        list(provider.jobs())
+    assert len(relay.sent) == 1
+
+
+def test_no_create_can_still_leave_when_the_shortest_window_is_over() -> None:
+    """A request leaves within SEND_WITHIN of its claim, is written, and is waited for."""
+    (shortest,) = (m.ge for m in ProjectSpec.model_fields["doubt_window"].metadata)
+    assert CREATE_TIMEOUT.write is not None
+    assert CREATE_TIMEOUT.read is not None
+    longest = SEND_WITHIN + CREATE_TIMEOUT.write + CREATE_TIMEOUT.read
+    assert longest + CLOCK_SKEW < shortest
+
+
+def test_a_create_whose_time_is_over_never_leaves(provider: OpenAIProvider, relay: Relay) -> None:
+    """The look at the clock comes after the connection was made, before the first byte."""
+    late = replace(request("file-x"), send_by=provider.now() - 1)
+    with pytest.raises(NotSent, match="too long after its claim"):
+        provider.create(late)
+    assert relay.sent == []
+    with pytest.raises(Refused):
+        provider.create(replace(late, send_by=provider.now() + 60))
+    assert len(relay.creates) == 1
+
+
+def test_an_answer_that_is_cut_off_leaves_the_create_in_doubt() -> None:
+    with listening(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id": "ftjob-1"') as url:
+        provider = OpenAIProvider(Endpoint(url, url), "sk-any")
+        with pytest.raises(ReplyLost):
+            provider.create(request("file-x"))
+        provider.close()
+
+
+@contextmanager
+def listening(answer: bytes) -> Iterator[str]:
+    """A server that gives one connection these bytes as its answer, and hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        thread.join()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"id": null}', b'{"id": '])
@@ -229,9 +322,38 @@ def test_pages_are_joined_and_the_owner_filter_is_checked(
     assert [job.id for job in provider.jobs("shop")] == [made[2], made[0]]
 
 
+def test_a_page_of_jobs_that_does_not_say_whether_it_is_the_last_is_asked_on(
+    provider: OpenAIProvider, relay: Relay, tmp_path: Path
+) -> None:
+    """A server may show fewer rows than it was asked for: only an empty page is surely the last."""
+    file = uploaded(provider, tmp_path)
+    made = [provider.create(request(file)).id for _ in range(3)]
+
+    def two_a_page(sent: Sent, forward: Forward) -> Reply:
+        path = sent.path.replace("limit=100", "limit=2")
+        reply = forward(replace(sent, path=path))
+        page = json.loads(reply.body or b"")
+        page.pop("has_more")
+        return replace(reply, body=json.dumps(page).encode())
+
+    relay.spoil = two_a_page
+    assert [job.id for job in provider.jobs()] == made[::-1]
+
+
 def test_what_is_not_there_is_none(provider: OpenAIProvider) -> None:
     assert provider.job("ftjob-none") is None
     assert not provider.model_answers("ft:gpt-4o-mini-2024-07-18:org::x/../y")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b""])
+def test_a_page_of_something_between_does_not_say_that_a_thing_is_gone(
+    provider: OpenAIProvider, relay: Relay, body: bytes
+) -> None:
+    relay.spoil = answering(404, body)
+    with pytest.raises(Unavailable):
+        provider.job("ftjob-1")
+    with pytest.raises(Unavailable):
+        provider.model_answers("ft:x")
 
 
 def test_the_clock_is_the_servers(provider: OpenAIProvider, relay: Relay) -> None:

@@ -34,6 +34,7 @@ SUMMARY = {
     "unpriced": 0,
     "trained_tokens": 0,
     "has_changes": False,
+    "is_frozen": False,
 }
 
 
@@ -60,7 +61,7 @@ def test_the_promised_keys_stand_in_the_promised_order() -> None:
     document = read(plan_json(busy_plan()))
     assert list(document) == [
         *("schema_version", "kind", "digest", "owner", "endpoint"),
-        *("revision", "summary", "actions", "resources", "orphans"),
+        *("revision", "summary", "actions", "resources", "orphans", "duplicates"),
     ]
     assert (document["schema_version"], document["kind"]) == (1, "plan")
 
@@ -73,6 +74,7 @@ def test_the_summary_is_made_of_numbers() -> None:
         "cancels": 1,
         "waits": 1,
         "cost_usd": 0.3,
+        "is_frozen": True,
         "trained_tokens": 100_000,
         "has_changes": True,
     }
@@ -177,7 +179,19 @@ def test_a_status_tells_how_each_resource_stands() -> None:
                 "model": "ft:gpt-4o-mini-2024-07-18:acme::1",
             }
         ],
+        "duplicates": [],
     }
+
+
+def test_a_training_made_twice_is_listed_in_plan_and_status() -> None:
+    plan = busy_plan()
+    told = {
+        "used_by": ["waiting"],
+        "key": make_training("waiting", seed=2).key,
+        "job_ids": ["ftjob-2", "ftjob-3"],
+    }
+    assert read(plan_json(plan))["duplicates"] == [told]
+    assert read(status_json(plan))["duplicates"] == [told]
 
 
 def test_problems_are_told_by_place_and_counted() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import uvicorn
 from openai import OpenAI
@@ -20,6 +21,7 @@ from openai.types.fine_tuning import FineTuningJob
 
 from reconciler.sandbox.app import create_app
 from reconciler.sandbox.clock import Clock
+from reconciler.sandbox.connection import EndableProtocol
 from reconciler.sandbox.limits import OPENAI_LIMITS, Limits
 from reconciler.sandbox.state import CountTokens, Sandbox
 from reconciler.sandbox.store import Store
@@ -54,6 +56,25 @@ class Server:
     base_url: str
     wall: Wall
     sandbox: Sandbox
+
+
+@dataclass(frozen=True)
+class Control:
+    """The control API of a running sandbox."""
+
+    root: str
+
+    def break_with(self, *faults: Json, seed: int = 0) -> None:
+        """Put a plan of these faults in force."""
+        assert self.ask("POST", "faults", {"seed": seed, "faults": faults}).status_code == 200
+
+    def ask(self, method: str, what: str, body: object = None) -> httpx2.Response:
+        return httpx2.request(method, f"{self.root}/_sandbox/{what}", json=body)
+
+    def calls(self, operation: str) -> tuple[int, int]:
+        """How many calls of an operation came, and how many were carried out."""
+        counted = self.ask("GET", "calls").json()["calls"].get(operation)
+        return (counted["came"], counted["carried_out"]) if counted else (0, 0)
 
 
 class _Server(uvicorn.Server):
@@ -97,7 +118,13 @@ def start(tmp_path: Path, stopping: Stopping) -> Iterator[Callable[..., Server]]
         app = create_app(store, Clock(wall, speed), count, key, limits)
         ready = threading.Event()
         config = uvicorn.Config(
-            app, port=0, lifespan="off", log_config=None, ws="none", date_header=False
+            app,
+            http=EndableProtocol,
+            port=0,
+            lifespan="off",
+            log_config=None,
+            ws="none",
+            date_header=False,
         )
         server = _Server(config, ready)
         thread = threading.Thread(target=server.run, daemon=True)
@@ -135,6 +162,11 @@ def connect() -> Iterator[Callable[[str], OpenAI]]:
 @pytest.fixture
 def server(start: Callable[..., Server]) -> Server:
     return start()
+
+
+@pytest.fixture
+def control(server: Server) -> Control:
+    return Control(server.base_url.removesuffix("/v1"))
 
 
 @pytest.fixture

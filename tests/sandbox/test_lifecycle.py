@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.sandbox import lifecycle
 from reconciler.sandbox.lifecycle import (
+    AN_AGE,
     PAUSING_SECONDS,
     TRANSITIONS,
     Course,
@@ -21,6 +22,7 @@ from reconciler.sandbox.lifecycle import (
     trained_at,
 )
 
+STUCK_IN = (Status.VALIDATING_FILES, Status.QUEUED, Status.RUNNING)
 unpaused = st.builds(
     Course,
     created_at=st.floats(0, 1e9),
@@ -28,14 +30,15 @@ unpaused = st.builds(
     trained_tokens=st.none() | st.integers(0, 10**9),
     is_valid=st.none() | st.booleans(),
     cancelled_at=st.none() | st.floats(1e9, 2e9),
+    stuck_in=st.none() | st.sampled_from(STUCK_IN),
 )
 
 
 @st.composite
-def paused(draw: st.DrawFn) -> Course:
+def paused(draw: st.DrawFn, stuck_in: Status | None = None) -> Course:
     """Jobs paused as the server pauses them: while they are queued or running, up to four times."""
     size, tokens = draw(st.integers(0, 10**9)), draw(st.integers(0, 10**9))
-    course = Course(draw(st.floats(0, 1e9)), size, tokens, is_valid=True)
+    course = Course(draw(st.floats(0, 1e9)), size, tokens, is_valid=True, stuck_in=stuck_in)
     for is_resumed in [*draw(st.lists(st.just(True), max_size=3)), draw(st.booleans())]:
         phases = history(course)
         earliest = max(course.checked_at, *(pause.resumed_at or 0 for pause in course.pauses), 0)
@@ -48,7 +51,8 @@ def paused(draw: st.DrawFn) -> Course:
     return course
 
 
-courses = unpaused | paused()
+stuck = st.sampled_from(STUCK_IN).flatmap(paused)
+courses = unpaused | paused() | stuck
 
 
 @settings(deadline=None)
@@ -106,6 +110,16 @@ def test_a_resumed_job_is_where_it_was_when_it_was_paused(course: Course) -> Non
         if status is Status.PAUSED and statuses[place + 1 :]:
             assert statuses[place - 1] is Status.PAUSING
             assert statuses[place + 1] is statuses[place - 2]
+
+
+@given(stuck)
+def test_pauses_free_no_job_that_is_stuck(course: Course) -> None:
+    """It is in its status for an age, however often it is held back, and ends only after that."""
+    spans = [(phase, after.since - phase.since) for phase, after in pairwise(history(course))]
+    in_status = sum(span for phase, span in spans if phase.status is course.stuck_in)
+    has_ended = history(course)[-1].status is Status.SUCCEEDED
+    assert has_ended == (course.pauses == () or course.pauses[-1].resumed_at is not None)
+    assert in_status >= AN_AGE or not has_ended
 
 
 def test_the_terminal_statuses_are_the_three_that_lead_nowhere() -> None:

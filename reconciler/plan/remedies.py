@@ -1,0 +1,18 @@
+"""Commands that end a hold, as a person can type them."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from reconciler.state import Endpoint
+
+
+def command(endpoint: Endpoint, *words: str) -> str:
+    """``reconcile retry triage``: with the option that leads to this endpoint."""
+    sandbox = ["--sandbox"] if endpoint.is_embedded else []
+    return " ".join(["reconcile", *words, *sandbox])
+
+
+def limit_for(usd: float) -> str:
+    """``--max-cost 0.31``: the least whole cents that such a bill is within."""
+    return f"--max-cost {ceil(usd * 100) / 100:.2f}"

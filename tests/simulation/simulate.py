@@ -1,0 +1,235 @@
+"""One simulation: a seed in, broken laws and what it cost out. The same seed gives the same trace.
+
+First a time of trouble: runners look, act and die while line, ledger and provider misbehave, people
+edit specs, and perhaps an operator settles what is held. Then nothing goes wrong any more, and
+fresh processes make ten passes: by then everything is at rest.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from reconciler.dataset.cache import FactsCache
+from reconciler.engine import Pass
+from reconciler.ledger import FolderRecords, Ledger
+from reconciler.load import load
+from reconciler.resolve import resolve
+from reconciler.sandbox.faults import Faults, read_plan
+from reconciler.state import Health
+from tests.simulation.account import Account
+from tests.simulation.laws import Laws
+from tests.simulation.operator import Operator
+from tests.simulation.records import BadLine
+from tests.simulation.runner import PARTS, WHOLE, Life, Setting, guarded
+from tests.simulation.scene import (
+    START,
+    Edit,
+    Runner,
+    Spec,
+    draw_scene,
+    write_project,
+)
+from tests.simulation.schedule import Process, Schedule, simulated_time
+from tests.simulation.wire import Line
+
+CALM_PASSES: Final = 10
+CALM_PAUSE: Final = 700.0
+RESTART: Final = 20.0
+AT_REST: Final = frozenset({Health.READY, Health.FAILED, Health.HELD, Health.MISSING})
+MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a folder in memory, where there is one
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a seed."""
+
+    seed: int
+    broken: tuple[str, ...]
+    paid_twice: bool
+    delivered_twice: bool
+    creates: int
+    requests: int
+    trace: tuple[str, ...]
+
+
+def simulate(seed: int, cache: FactsCache | None = None) -> Run:
+    """Run the simulation of a seed, in a folder of its own that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+    try:
+        return _Simulation(seed, folder, cache).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Simulation:
+    """The parts of one simulation, each with a source of chance of its own."""
+
+    def __init__(self, seed: int, folder: Path, cache: FactsCache | None) -> None:
+        self.seed = seed
+        self.folder = folder
+        self.scene = draw_scene(self._chance("scene"))
+        self.schedule = Schedule(self._chance("schedule"), START)
+        owners = sorted({runner.owner for runner in self.scene.runners} | {"prod"})
+        self.roots = {owner: folder / owner for owner in owners}
+        self.account = Account(
+            folder / "account",
+            self._chance("account"),
+            lambda: self.schedule.now,
+            Faults(read_plan(self.scene.faults), START),
+        )
+        self.kept = {owner: FolderRecords(folder / f"{owner}-ledger") for owner in owners}
+        self.laws = Laws(self.account, {o: Ledger(records) for o, records in self.kept.items()})
+        self.account.on_made = self.laws.made
+        self.line = Line(self._chance("line"), self.scene.unreachable, self.scene.late)
+        self.trouble = self.scene.ledger_trouble
+        self.setting = self._setting(cache)
+        self.ends = START + self.scene.trouble
+        self.is_paid_twice = self.is_delivered_twice = False
+
+    def _chance(self, of: str) -> Random:
+        return Random(f"{self.seed}/{of}")  # noqa: S311  # the same seed, the same trace
+
+    def _setting(self, cache: FactsCache | None) -> Setting:
+        ledgers = {
+            owner: BadLine(records, self.schedule, self._chance(f"ledger {owner}"), self.trouble)
+            for owner, records in self.kept.items()
+        }
+        self.lines = ledgers
+        return Setting(
+            schedule=self.schedule,
+            account=self.account,
+            laws=self.laws,
+            line=self.line,
+            chance=self._chance("nonces"),
+            roots=self.roots,
+            ledgers={owner: Ledger(line) for owner, line in ledgers.items()},
+            limits=PARTS if self.scene.has_parts else WHOLE,
+            cache=cache,
+            is_ledger_sound=not self.trouble,
+        )
+
+    def run(self) -> Run:
+        """Trouble, then calm."""
+        state = random.getstate()
+        random.seed(self.seed)  # the SDK and stamina draw their pauses from it
+        try:
+            with simulated_time(self.schedule):
+                self._trouble()
+                self._calm()
+        finally:
+            random.setstate(state)
+            self.account.close()
+        return Run(
+            seed=self.seed,
+            broken=tuple(dict.fromkeys(self.laws.broken)),
+            paid_twice=self.is_paid_twice,
+            delivered_twice=self.is_delivered_twice,
+            creates=len([made for made in self.account.made.values() if made.key]),
+            requests=self.account.requests,
+            trace=tuple(self.schedule.trace),
+        )
+
+    # ---- trouble -------------------------------------------------------------------------------
+
+    def _trouble(self) -> None:
+        self._write(self.scene.specs)
+        self.account.add_strangers(self.scene.strangers)
+        for edit in self.scene.edits:
+            self._plan_edit(edit)
+        for runner in self.scene.runners:
+            self._start(runner)
+        if self.scene.has_operator:
+            operator = Operator(self.setting, self._chance("operator"), self.ends)
+            self.schedule.spawn(lambda: guarded(self.laws, operator.work))
+        self.schedule.run(self.ends)
+
+    def _plan_edit(self, edit: Edit) -> None:
+        self.schedule.at(edit.at, lambda: self._write(edit.specs))
+
+    def _write(self, specs: tuple[Spec, ...]) -> None:
+        for owner, root in self.roots.items():
+            write_project(root, owner, self.scene, specs)
+            desired = resolve(load(root, count_tokens=True, cache=self.setting.cache))
+            for training in desired.trainings:
+                digests = tuple(facts.sha256 for facts in training.datasets)
+                self.laws.digests[training.key] = digests
+
+    def _start(self, runner: Runner) -> None:
+        self.schedule.spawn(lambda: guarded(self.laws, lambda: self._lives(runner)))
+
+    def _lives(self, runner: Runner) -> None:
+        """Life after life, until the time of trouble is over."""
+        while self.schedule.now < self.ends:
+            process = Process(runner.name, runner.kill_chance)
+            life = Life(self.setting, runner.owner, process, runner.skew)
+            self.schedule.live(process, partial(self._passes, life, runner.pause))
+            self.schedule.sleep(RESTART)
+
+    def _passes(self, life: Life, pause: float) -> None:
+        while self.schedule.now < self.ends:
+            life.one_pass()
+            self.schedule.sleep(pause)
+
+    # ---- calm ----------------------------------------------------------------------------------
+
+    def _calm(self) -> None:
+        self.account.behave()
+        self.line.unreachable = self.line.late = 0.0
+        for line in self.lines.values():
+            line.trouble = 0.0
+        self.schedule.run(self.ends + CALM_PAUSE)  # who is in the middle of a pass ends it
+        self.schedule.spawn(lambda: guarded(self.laws, self._settle_down))
+        self.schedule.run(float("inf"))
+
+    def _settle_down(self) -> None:
+        for number in range(CALM_PASSES):
+            for owner in self._shuffled():
+                self._fresh_pass(owner)
+            if number:  # the first pass has seen all, and the second what the first began
+                self.laws.one_live_job()
+            self.schedule.sleep(CALM_PAUSE)
+        self.is_paid_twice = self.laws.paid_twice()
+        self.is_delivered_twice = self.laws.delivered_twice()
+        if self.is_paid_twice:
+            self.laws.breach("nothing is paid twice", f"seed {self.seed}")
+        for owner in self.roots:
+            self._check_rest(owner)
+
+    def _shuffled(self) -> list[str]:
+        owners = list(self.roots)
+        self.schedule.chance.shuffle(owners)
+        return owners
+
+    def _fresh_pass(self, owner: str) -> tuple[Pass | None, Life]:
+        process = Process(f"calm-{owner}")
+        life = Life(self.setting, owner, process)
+        seen: list[Pass | None] = []
+        self.schedule.live(process, lambda: seen.append(life.one_pass()))
+        return seen[0], life
+
+    def _check_rest(self, owner: str) -> None:
+        """Everything is decided, nobody writes any more, and every process sees the same."""
+        first, life = self._fresh_pass(owner)
+        second, _ = self._fresh_pass(owner)
+        if first is None or second is None:
+            self.laws.breach("ten passes lead to rest", "a pass ends with an error")
+            return
+        for resource in first.plan.resources:
+            if resource.condition.health not in AT_REST and not self._is_truly_alive(
+                resource.job_id
+            ):
+                self.laws.breach("ten passes lead to rest", str(resource.condition))
+        if life.wire.writes or first.outcomes:
+            self.laws.breach("at rest a pass writes nothing", str(first.outcomes))
+        if first.plan.digest != second.plan.digest:
+            self.laws.breach("order and restarts don't matter", owner)
+
+    def _is_truly_alive(self, job_id: str) -> bool:
+        return any(job.made.id == job_id and job.is_alive for job in self.account.jobs())
