@@ -4,12 +4,15 @@ Each reader takes the body and the field's name; an absent field and a null one 
 """
 
 import math
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.sandbox.errors import ApiError, invalid
 
 Json = dict[str, object]
+_WHOLE: Final = re.compile(r"-?[0-9]{1,12}")
 
 
 def reject_unknown(body: Mapping[str, object], known: Collection[str], path: str = "") -> None:
@@ -31,9 +34,11 @@ def wrong_type(name: str, expected: str) -> ApiError:
     return invalid(f"Invalid type for '{name}': expected {expected}.", name, "invalid_type")
 
 
-def text(body: Mapping[str, object], name: str, longest: int | None = None) -> str | None:
-    """Return a string of at least one character."""
-    value = body.get(name)
+def text(
+    body: Mapping[str, object], name: str, longest: int | None = None, path: str = ""
+) -> str | None:
+    """Return a string of at least one character; the path is that of the object it is in."""
+    value, name = body.get(name), path + name
     if value is None:
         return None
     if not isinstance(value, str):
@@ -48,7 +53,21 @@ def text(body: Mapping[str, object], name: str, longest: int | None = None) -> s
     return _not_longer(value, name, longest)
 
 
+def choice(body: Mapping[str, object], name: str, choices: Collection[str], path: str = "") -> str:
+    """Return a string that must be there and one of these."""
+    value = required(text(body, name, path=path), path + name)
+    if value not in choices:
+        supported = ", ".join(f"'{one}'" for one in choices)
+        raise invalid(
+            f"Invalid value: '{value}'. Supported values are: {supported}.",
+            path + name,
+            "invalid_value",
+        )
+    return value
+
+
 def _not_longer(value: str, name: str, longest: int | None) -> str:
+    _check_unicode(value, name)
     if longest is not None and len(value) > longest:
         raise invalid(
             f"Invalid '{name}': string too long. Expected a string with maximum length {longest}, "
@@ -59,11 +78,29 @@ def _not_longer(value: str, name: str, longest: int | None) -> str:
     return value
 
 
-def mapping(body: Mapping[str, object], name: str) -> Json | None:
+def _check_unicode(value: str, name: str) -> None:
+    """Refuse half a character, which JSON can write and no file or database can hold."""
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise invalid(
+            f"Invalid '{name}': the string is not valid Unicode.", name, "invalid_unicode"
+        )
+
+
+def mapping(body: Mapping[str, object], name: str, path: str = "") -> Json | None:
     """Return an object."""
     value = body.get(name)
     if value is not None and not isinstance(value, dict):
-        raise wrong_type(name, "an object")
+        raise wrong_type(path + name, "an object")
+    return value
+
+
+def items(body: Mapping[str, object], name: str, path: str = "") -> list[object]:
+    """Return an array; an absent one is empty."""
+    value = body.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise wrong_type(path + name, "an array")
     return value
 
 
@@ -80,7 +117,7 @@ def metadata(body: Mapping[str, object]) -> dict[str, str] | None:
             "object_above_max_properties",
         )
     for key, value in pairs.items():
-        _not_longer(key, f"metadata key '{key[:16]}…'", 64)
+        _not_longer(key, "metadata", 64)
         if not isinstance(value, str):
             raise wrong_type(f"metadata.{key}", "a string")
         _not_longer(value, f"metadata.{key}", 512)
@@ -135,11 +172,12 @@ class Range:
         )
 
 
+def whole_number(written: str | None) -> object:
+    """Return the number a form or a query writes, or what it writes instead."""
+    return int(written) if written and _WHOLE.fullmatch(written) else written
+
+
 def query_number(query: Mapping[str, str], name: str, default: int, limits: Range) -> int:
     """Return a whole number of the query string."""
     written = query.get(name)
-    if written is None:
-        return default
-    if not written.lstrip("-").isdecimal() or len(written) > 12:
-        raise wrong_type(name, "an integer")
-    return int(limits.read(int(written), name))
+    return default if written is None else int(limits.read(whole_number(written), name))

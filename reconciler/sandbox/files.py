@@ -1,24 +1,39 @@
 """`/files`: upload, list, retrieve, read and delete.
 
 An upload goes straight to the disk, in pieces as they come in; a fine-tune file is then read once,
-line by line, to see that it is JSONL.
+line by line, to see that it is JSONL. A file that was told to expire is gone when its time comes,
+and its bytes with the next upload.
 """
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
-from reconciler.sandbox.bounds import Range, query_number, reject_unknown, required
+from reconciler.sandbox.bounds import (
+    Range,
+    choice,
+    mapping,
+    query_number,
+    reject_unknown,
+    required,
+    whole_number,
+)
 from reconciler.sandbox.call import Call, FormContent, Json, Raw, listed
-from reconciler.sandbox.errors import invalid, unknown_file
+from reconciler.sandbox.errors import ApiError, invalid, unknown_file
 from reconciler.sandbox.examples import check_upload
 from reconciler.sandbox.state import Sandbox
 from reconciler.sandbox.store import FileRecord, Page
 from reconciler.sandbox.upload import FileField, Form
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
-_FIELDS: Final = ("purpose", "expires_after[anchor]", "expires_after[seconds]")
+KEPT_FROM_READERS: Final = ("assistants", "user_data")
+"""Purposes whose files are never given back."""
+_ANCHOR: Final = "expires_after[anchor]"
+_SECONDS: Final = "expires_after[seconds]"
+_FIELDS: Final = ("purpose", _ANCHOR, _SECONDS)
 _PAGE: Final = Range(1, 10_000)
+_LIFESPAN: Final = Range(3_600, 2_592_000)
+_BATCH_LIFESPAN: Final = 2_592_000
 
 
 def open_file(sandbox: Sandbox, _: Mapping[str, str], content_type: str) -> Form:
@@ -32,15 +47,19 @@ def upload_file(call: Call) -> Json:
     sandbox, form = call.sandbox, call.form
     reject_unknown(form.fields, _FIELDS)
     path, purpose = _parts(form)
+    lifespan = read_lifespan(_nested(form.fields), purpose)
     if not form.size:
         raise invalid("The uploaded file is empty.", "file", "empty_file")
     check_content(path, purpose)
+    now = sandbox.now()
+    sandbox.store.delete_expired_files(now)
     record = FileRecord(
         id=sandbox.store.new_name("file-"),
-        created_at=sandbox.now(),
+        created_at=now,
         purpose=purpose,
         filename=form.filename or "",
         bytes=form.size,
+        lifespan=lifespan,
         fate=call.file_fate,
     )
     sandbox.store.add_file(record, path)
@@ -71,16 +90,26 @@ def check_purpose(given: str | None, known: Collection[str]) -> str:
     return purpose
 
 
+def _nested(fields: Mapping[str, str]) -> Json:
+    """Return what a form says of its file's end as a JSON body would say it."""
+    given = {"anchor": fields.get(_ANCHOR), "seconds": whole_number(fields.get(_SECONDS))}
+    return {"expires_after": given} if {_ANCHOR, _SECONDS} & fields.keys() else {}
+
+
+def read_lifespan(body: Json, purpose: str) -> int | None:
+    """Return for how many seconds a file is there, by `expires_after`; None if it stays."""
+    asked = mapping(body, "expires_after")
+    if asked is None:
+        return _BATCH_LIFESPAN if purpose == "batch" else None
+    reject_unknown(asked, ("anchor", "seconds"), "expires_after.")
+    choice(asked, "anchor", ("created_at",), "expires_after.")
+    return int(_LIFESPAN.read(asked.get("seconds"), "expires_after.seconds"))
+
+
 def list_files(call: Call) -> Json:
     """`GET /files`: by age, `purpose` keeps those of one purpose."""
     limit = query_number(call.query, "limit", 10_000, _PAGE)
-    order = call.query.get("order", "desc")
-    if order not in ("asc", "desc"):
-        raise invalid(
-            f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.",
-            "order",
-            "invalid_value",
-        )
+    order = choice({"order": "desc", **call.query}, "order", ("asc", "desc"))
     call.sandbox.settle(call.now)
     after = call.query.get("after")
     if after is not None:
@@ -96,8 +125,10 @@ def retrieve_file(call: Call) -> Json:
 
 
 def download_file(call: Call) -> Raw:
-    """`GET /files/{id}/content`: the very bytes."""
+    """`GET /files/{id}/content`: the very bytes; files of some purposes are kept back."""
     record = _find(call, call.path["file"])
+    if record.purpose in KEPT_FROM_READERS:
+        raise ApiError(400, f"Not allowed to download files of purpose: {record.purpose}")
     return Raw(call.sandbox.store.path_of(record.id), "application/octet-stream")
 
 
@@ -121,9 +152,9 @@ def _find(call: Call, file_id: str) -> FileRecord:
 
 
 def file_object(record: FileRecord) -> Json:
-    """Return a file as the API shows it."""
+    """Return a file as the API shows it; one that stays has no `expires_at`."""
     details = record.fate.details
-    return {
+    shown: Json = {
         "object": "file",
         "id": record.id,
         "purpose": record.purpose,
@@ -133,3 +164,6 @@ def file_object(record: FileRecord) -> Json:
         "status": record.fate.status,
         **({} if details is None else {"status_details": details}),
     }
+    if record.lifespan is not None:
+        shown["expires_at"] = int(record.created_at) + record.lifespan
+    return shown

@@ -31,6 +31,7 @@ _HYPERPARAMETERS: Final[Mapping[str, Mapping[str, Range]]] = {
     "dpo": _SUPERVISED | {"beta": Range(0, 2, is_whole=False, is_open=True)},
 }
 _METHODS: Final = ("supervised", "dpo", "reinforcement")
+MOST_INTEGRATIONS: Final = 5
 _SEED: Final = Range(0, 2_147_483_647)
 
 
@@ -65,7 +66,7 @@ def read_job_request(body: Json) -> JobRequest:
         suffix=bounds.text(body, "suffix", 64),
         seed=None if seed is None else int(_SEED.read(seed, "seed")),
         metadata=bounds.metadata(body),
-        integrations=_integrations(body.get("integrations")),
+        integrations=_integrations(body),
     )
 
 
@@ -81,17 +82,11 @@ def unsupported_method(method: str, model: str) -> ApiError:
 def _method(body: Json) -> tuple[str, dict[str, float | str]]:
     """Return the method and its hyperparameters; those at the top are the deprecated place."""
     at_top = bounds.mapping(body, "hyperparameters")
+    deprecated = _hyperparameters("supervised", at_top, "hyperparameters.")
     method = bounds.mapping(body, "method")
     if method is None:
-        return "supervised", _hyperparameters("supervised", at_top, "hyperparameters.")
-    name = bounds.required(bounds.text(method, "type"), "method.type")
-    if name not in _METHODS:
-        choices = ", ".join(f"'{choice}'" for choice in _METHODS)
-        raise invalid(
-            f"Invalid value: '{name}'. Supported values are: {choices}.",
-            "method.type",
-            "invalid_value",
-        )
+        return "supervised", deprecated
+    name = bounds.choice(method, "type", _METHODS, "method.")
     if name == "reinforcement":
         raise invalid(
             "The sandbox does not train by reinforcement: it has no grader to measure with.",
@@ -99,9 +94,9 @@ def _method(body: Json) -> tuple[str, dict[str, float | str]]:
             "unsupported_method",
         )
     bounds.reject_unknown(method, ("type", name), "method.")
-    settings = bounds.mapping(method, name) or {}
+    settings = bounds.mapping(method, name, "method.") or {}
     bounds.reject_unknown(settings, ("hyperparameters",), f"method.{name}.")
-    given = bounds.mapping(settings, "hyperparameters")
+    given = bounds.mapping(settings, "hyperparameters", f"method.{name}.")
     return name, _hyperparameters(name, given or at_top, f"method.{name}.hyperparameters.")
 
 
@@ -115,22 +110,36 @@ def _hyperparameters(method: str, given: Json | None, path: str) -> dict[str, fl
     }
 
 
-def _integrations(value: object) -> list[object]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise bounds.wrong_type("integrations", "an array")
-    for entry in value:
-        _check_integration(entry)
-    return value
-
-
-def _check_integration(entry: object) -> None:
-    if not isinstance(entry, dict) or entry.get("type") != "wandb":
+def _integrations(body: Json) -> list[object]:
+    entries = bounds.items(body, "integrations")
+    if len(entries) > MOST_INTEGRATIONS:
         raise invalid(
-            "Invalid value for 'integrations': only 'wandb' is supported.",
+            f"Invalid 'integrations': array too long. Expected an array with maximum length "
+            f"{MOST_INTEGRATIONS}, but got an array with length {len(entries)} instead.",
             "integrations",
-            "invalid_value",
+            "array_above_max_length",
         )
-    settings = bounds.mapping(entry, "wandb") or {}
-    bounds.required(bounds.text(settings, "project"), "integrations.wandb.project")
+    return [_integration(entry, f"integrations[{place}].") for place, entry in enumerate(entries)]
+
+
+def _integration(entry: object, path: str) -> Json:
+    if not isinstance(entry, dict):
+        raise bounds.wrong_type(path.rstrip("."), "an object")
+    bounds.reject_unknown(entry, ("type", "wandb"), path)
+    kind = bounds.choice(entry, "type", ("wandb",), path)
+    given, path = bounds.mapping(entry, "wandb", path) or {}, f"{path}wandb."
+    bounds.reject_unknown(given, ("project", "name", "entity", "tags"), path)
+    settings: Json = {
+        "project": bounds.required(bounds.text(given, "project", path=path), f"{path}project"),
+        "name": bounds.text(given, "name", path=path),
+        "entity": bounds.text(given, "entity", path=path),
+        "tags": _tags(given, path),
+    }
+    return {"type": kind, "wandb": settings}
+
+
+def _tags(given: Json, path: str) -> list[str]:
+    tags = bounds.items(given, "tags", path)
+    names = [f"tags[{place}]" for place in range(len(tags))]
+    named = dict(zip(names, tags, strict=True))
+    return [bounds.required(bounds.text(named, name, path=path), path + name) for name in names]

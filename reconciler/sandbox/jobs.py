@@ -1,6 +1,12 @@
-"""`/fine_tuning/jobs`: create, list, retrieve and cancel jobs; their events and checkpoints."""
+"""`/fine_tuning/jobs`: create, list, pause, resume and cancel jobs; their events and checkpoints.
 
+Not here: trying out graders (`/fine_tuning/alpha`), as nothing is trained by reinforcement, and the
+permissions of checkpoints, which take an administrator's key.
+"""
+
+import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from reconciler.sandbox import lifecycle
@@ -9,7 +15,7 @@ from reconciler.sandbox.bounds import Range, query_number
 from reconciler.sandbox.call import Call, Json, listed
 from reconciler.sandbox.errors import ApiError, invalid, unavailable_base
 from reconciler.sandbox.job_request import JobRequest, read_job_request, unsupported_method
-from reconciler.sandbox.lifecycle import Status
+from reconciler.sandbox.lifecycle import Pause, Status
 from reconciler.sandbox.progress import (
     Progress,
     checkpoint_objects,
@@ -100,17 +106,28 @@ def _check_ready(record: FileRecord, param: str) -> None:
 
 
 def list_jobs(call: Call) -> Json:
-    """`GET /fine_tuning/jobs`: newest first; `metadata[k]=v` keeps those that carry the pair."""
+    """`GET /fine_tuning/jobs`: newest first, those that the metadata filter keeps."""
     limit = query_number(call.query, "limit", 20, _PAGE)
     after = call.query.get("after")
     if after is not None:
         call.sandbox.job(after)
-    wanted = {
-        match[1]: value for key, value in call.query.items() if (match := _MARK.fullmatch(key))
-    }
-    jobs = call.sandbox.store.jobs(Page(after, limit + 1), wanted)
+    jobs = call.sandbox.store.jobs(Page(after, limit + 1), _wanted(call.query))
     shown = call.sandbox.progress_of(jobs, call.now)
     return listed([job_object(progress) for progress in shown], limit)
+
+
+def _wanted(query: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the pairs of `metadata[k]=v`; None for `metadata=null`, which is jobs without any."""
+    pairs = {match[1]: value for key, value in query.items() if (match := _MARK.fullmatch(key))}
+    if "metadata" not in query:
+        return pairs
+    if query["metadata"] != "null" or pairs:
+        raise invalid(
+            "Invalid 'metadata': give either metadata[key]=value or metadata=null.",
+            "metadata",
+            "invalid_value",
+        )
+    return None
 
 
 def retrieve_job(call: Call) -> Json:
@@ -126,6 +143,42 @@ def cancel_job(call: Call) -> Json:
         raise invalid(f"Job has already completed: {job.id}", "fine_tune_id")
     call.sandbox.store.cancel_job(job, call.now)
     return _shown(call, _named(call))
+
+
+def pause_job(call: Call) -> Json:
+    """`POST /fine_tuning/jobs/{id}/pause`: hold back a job that is queued or running."""
+    job = _named(call)
+    status = call.sandbox.progress(job, call.now).status
+    if not lifecycle.can_become(status, Status.PAUSING):
+        raise _wrong_status(job, "paused", status)
+    return _with_pauses(call, job, (*job.pauses, Pause(call.now)), "paused")
+
+
+def resume_job(call: Call) -> Json:
+    """`POST /fine_tuning/jobs/{id}/resume`: let a paused job go on where it was."""
+    job = _named(call)
+    status = call.sandbox.progress(job, call.now).status
+    if status is not Status.PAUSED:
+        raise _wrong_status(job, "resumed", status)
+    *earlier, last = job.pauses
+    return _with_pauses(call, job, (*earlier, Pause(last.asked_at, call.now)), "resumed")
+
+
+def _with_pauses(call: Call, job: JobRecord, pauses: tuple[Pause, ...], wished: str) -> Json:
+    changed = call.sandbox.progress(dataclasses.replace(job, pauses=pauses), call.now)
+    if not call.sandbox.store.change_pauses(job, pauses, changed.trained_at):
+        # Another request, at the same time, was the first.
+        raise _wrong_status(job, wished, call.sandbox.progress(_named(call), call.now).status)
+    return job_object(changed)
+
+
+def _wrong_status(job: JobRecord, wished: str, status: Status) -> ApiError:
+    """Return the 400 of a job that is elsewhere in its life; the words are the sandbox's own."""
+    return invalid(
+        f"Job {job.id} can't be {wished}: its status is '{status}'.",
+        "fine_tune_id",
+        "invalid_status",
+    )
 
 
 def list_events(call: Call) -> Json:

@@ -16,14 +16,18 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.sandbox.store import FileRecord, Store, insert_file
+from reconciler.sandbox.store import FileRecord, Store, insert_file, insert_lifespan
 
 _CHUNK: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class UploadRecord:
-    """An upload as it was begun, and how it ended if somebody ended it."""
+    """An upload as it was begun, and how it ended if somebody ended it.
+
+    Attributes:
+        lifespan: Seconds for which the file made of it is there; None if it stays.
+    """
 
     id: str
     created_at: float
@@ -32,6 +36,7 @@ class UploadRecord:
     filename: str
     bytes: int
     state: str = "pending"
+    lifespan: int | None = None
 
     def status(self, now: float) -> str:
         """Return the status the API shows."""
@@ -42,15 +47,18 @@ class UploadRecord:
 def begin(store: Store, record: UploadRecord) -> None:
     """Remember an upload, and make the folder of its parts."""
     with store.transaction() as connection:
-        values = astuple(record)
+        values = astuple(record)[:-1]
         connection.execute("INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        insert_lifespan(connection, record.id, record.lifespan)
         folder_of(store, record.id).mkdir()
 
 
 def find(store: Store, upload_id: str) -> UploadRecord | None:
     """Return an upload by its id."""
     with store.transaction() as connection:
-        query = "SELECT * FROM uploads WHERE id = ?"
+        query = (
+            "SELECT uploads.*, seconds FROM uploads LEFT JOIN lifespans ON owner = id WHERE id = ?"
+        )
         row = connection.execute(query, (upload_id,)).fetchone()
     return UploadRecord(*row) if row else None
 

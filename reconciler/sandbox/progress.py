@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.sandbox.bases import ORGANIZATION_ID
-from reconciler.sandbox.lifecycle import Phase, Status, history, is_terminal, status_at
+from reconciler.sandbox.lifecycle import (
+    Phase,
+    Status,
+    history,
+    is_terminal,
+    status_at,
+    trained_at,
+)
 from reconciler.sandbox.store import JobRecord, OutcomeRecord
 from reconciler.sandbox.work import COLUMNS, course_of
 
@@ -53,14 +60,13 @@ class Progress:
 
     def step_time(self, step: int) -> float:
         """Return when a step is done: they divide the running time evenly."""
-        started = self.since(Status.RUNNING) or self.now
-        ends = history(course_of(_uncancelled(self.job), self.outcome))[-1].since
         total = self.outcome.total_steps if self.outcome else 1
-        return started + (ends - started) * step / total
+        return trained_at(course_of(self.job, self.outcome), step / total)
 
-
-def _uncancelled(job: JobRecord) -> JobRecord:
-    return JobRecord(**(vars(job) | {"cancelled_at": None}))
+    @property
+    def trained_at(self) -> float:
+        """When the training is done, as things are: never, while the job is paused."""
+        return trained_at(course_of(self.job, self.outcome), 1)
 
 
 def job_object(progress: Progress) -> Json:
@@ -106,7 +112,10 @@ def _method(progress: Progress) -> Json:
 
 def event_objects(progress: Progress, steps: Steps) -> list[Json]:
     """Return the events that have happened, newest first."""
-    events = [event for event in _events(progress, steps) if event.moment <= progress.now]
+    told = [*_events(progress, steps), *_pauses(progress)]
+    events = sorted(
+        (event for event in told if event.moment <= progress.now), key=lambda event: event.moment
+    )
     if progress.job.cancelled_at is not None:
         events = [event for event in events if event.moment <= progress.job.cancelled_at]
         events.append(_Event(progress.job.cancelled_at, "The job has been cancelled"))
@@ -156,6 +165,13 @@ def _events(progress: Progress, steps: Steps) -> Iterator[_Event]:
     if started is not None:
         yield _Event(started, "Fine-tuning job started")
         yield from _running(progress, steps)
+
+
+def _pauses(progress: Progress) -> Iterator[_Event]:
+    for pause in progress.job.pauses:
+        yield _Event(pause.paused_at, "Fine-tuning job paused")
+        if pause.resumed_at is not None:
+            yield _Event(pause.resumed_at, "Fine-tuning job resumed")
 
 
 def _running(progress: Progress, steps: Steps) -> Iterator[_Event]:

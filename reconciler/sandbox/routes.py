@@ -77,6 +77,8 @@ ROUTES: Final = (
     _route("GET", _JOBS, jobs.list_jobs),
     _route("GET", _JOBS + "/{job}", jobs.retrieve_job),
     _route("POST", _JOBS + "/{job}/cancel", jobs.cancel_job),
+    _route("POST", _JOBS + "/{job}/pause", jobs.pause_job),
+    _route("POST", _JOBS + "/{job}/resume", jobs.resume_job),
     _route("GET", _JOBS + "/{job}/events", jobs.list_events),
     _route("GET", _JOBS + "/{job}/checkpoints", jobs.list_checkpoints),
     _route("GET", "/v1/models", models.list_models),

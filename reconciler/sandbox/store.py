@@ -2,7 +2,8 @@
 
 Several processes may open one folder at a time: SQLite is in WAL mode and waits for the other's
 write; each write is one transaction. What depends on time isn't stored: a row's `created_at` may
-lie in the future (a result file that its job will write); lists show what has come to be by `now`.
+lie in the future (a result file that its job will write; never, while the job is paused), and a
+file may have had its time; lists show what is there by `now`.
 """
 
 import fcntl
@@ -21,6 +22,7 @@ from typing import Any, Final
 
 from reconciler.sandbox.clock import Clock, Timeline
 from reconciler.sandbox.fate import ORDINARY_FILE, ORDINARY_JOB, FileFate, JobError, JobFate
+from reconciler.sandbox.lifecycle import Pause
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sandbox (id TEXT NOT NULL, simulated REAL, wall REAL, speed REAL);
@@ -28,6 +30,7 @@ CREATE TABLE IF NOT EXISTS files (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created_at REAL NOT NULL,
   purpose TEXT NOT NULL, filename TEXT NOT NULL, bytes INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS files_by_age ON files (created_at, seq);
+CREATE TABLE IF NOT EXISTS lifespans (owner TEXT PRIMARY KEY, seconds INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS uploads (
   id TEXT PRIMARY KEY, created_at REAL NOT NULL, expires_at REAL NOT NULL, purpose TEXT NOT NULL,
   filename TEXT NOT NULL, bytes INTEGER NOT NULL, state TEXT NOT NULL);
@@ -37,6 +40,7 @@ CREATE INDEX IF NOT EXISTS parts_by_upload ON parts (upload);
 CREATE TABLE IF NOT EXISTS jobs (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, model_name TEXT NOT NULL UNIQUE,
   training_file TEXT NOT NULL, validation_file TEXT, cancelled_at REAL, record TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS pauses (job TEXT PRIMARY KEY, spans TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS marks (
   job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key, value, job));
 CREATE TABLE IF NOT EXISTS outcomes (
@@ -52,13 +56,19 @@ _ALPHABET: Final = string.ascii_letters + string.digits
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file as the API lists it; its bytes are at `Store.path_of(id)`."""
+    """A file as the API lists it; its bytes are at `Store.path_of(id)`.
+
+    Attributes:
+        created_at: Simulated seconds, as all times.
+        lifespan: Seconds after that in which the file is there; None if it stays.
+    """
 
     id: str
     created_at: float
     purpose: str
     filename: str
     bytes: int
+    lifespan: int | None = None
     fate: FileFate = ORDINARY_FILE
 
 
@@ -82,6 +92,7 @@ class JobRecord:
     integrations: list[object]
     result_file: str
     cancelled_at: float | None = None
+    pauses: tuple[Pause, ...] = ()
     fate: JobFate = ORDINARY_JOB
 
 
@@ -198,16 +209,16 @@ class Store:
             insert_file(connection, record)
 
     def file(self, file_id: str, now: float) -> FileRecord | None:
-        """Return a file that exists by now."""
-        query = f"SELECT {_SHOWN_FILE} WHERE id = ? AND created_at <= ?"
-        rows = self._all(query, file_id, now)
+        """Return a file that exists by now, and still does."""
+        query = f"SELECT {_FILE} FROM {_FILES} WHERE id = ?2 AND {_IS_THERE}"  # noqa: S608
+        rows = self._all(query, now, file_id)
         return _file(rows[0]) if rows else None
 
     def files(self, page: Page, purpose: str | None, now: float) -> list[FileRecord]:
         """Return a page of the files that exist by now, by age."""
         order, beyond = ("ASC", ">") if page.is_ascending else ("DESC", "<")
         query = (
-            f"SELECT {_SHOWN_FILE} WHERE created_at <= ?1 AND (?2 IS NULL OR purpose = ?2)"  # noqa: S608
+            f"SELECT {_FILE} FROM {_FILES} WHERE {_IS_THERE} AND (?2 IS NULL OR purpose = ?2)"  # noqa: S608
             f" AND (?3 IS NULL OR (created_at, seq) {beyond}"
             " (SELECT created_at, seq FROM files WHERE id = ?3))"
             f" ORDER BY created_at {order}, seq {order} LIMIT ?4"
@@ -219,12 +230,19 @@ class Store:
         """Delete a file; its bytes stay as long as a job was trained on them."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
+            connection.execute("DELETE FROM lifespans WHERE owner = ?", (file_id,))
             used = connection.execute(
                 "SELECT 1 FROM jobs WHERE training_file = ?1 OR validation_file = ?1 LIMIT 1",
                 (file_id,),
             ).fetchone()
             if used is None:
                 self.path_of(file_id).unlink(missing_ok=True)
+
+    def delete_expired_files(self, now: float) -> None:
+        """Delete the files that have had their time."""
+        query = "SELECT id FROM files JOIN lifespans ON owner = id WHERE created_at + seconds <= ?"
+        for (file_id,) in self._all(query, now):
+            self.delete_file(file_id)
 
     # Jobs
 
@@ -243,23 +261,27 @@ class Store:
 
     def job(self, job_id: str) -> JobRecord | None:
         """Return a job by its id."""
-        rows = self._all("SELECT record, cancelled_at FROM jobs WHERE id = ?", job_id)
+        rows = self._all(f"SELECT {_JOB} FROM jobs WHERE id = ?", job_id)  # noqa: S608
         return _job(rows[0]) if rows else None
 
     def job_of_model(self, model_name: str) -> JobRecord | None:
         """Return the job that makes, or made, the model of this name."""
-        rows = self._all("SELECT record, cancelled_at FROM jobs WHERE model_name = ?", model_name)
+        rows = self._all(f"SELECT {_JOB} FROM jobs WHERE model_name = ?", model_name)  # noqa: S608
         return _job(rows[0]) if rows else None
 
-    def jobs(self, page: Page, metadata: Mapping[str, str]) -> list[JobRecord]:
-        """Return a page of the jobs that carry all these pairs, newest first."""
-        carried = " AND id IN (SELECT job FROM marks WHERE key = ? AND value = ?)" * len(metadata)
+    def jobs(self, page: Page, metadata: Mapping[str, str] | None) -> list[JobRecord]:
+        """Return a page of the jobs that carry all these pairs (None: no pair), newest first."""
+        carried = " AND id NOT IN (SELECT job FROM marks)"
+        if metadata is not None:
+            carried = " AND id IN (SELECT job FROM marks WHERE key = ? AND value = ?)" * len(
+                metadata
+            )
         query = (
-            "SELECT record, cancelled_at FROM jobs"  # noqa: S608
+            f"SELECT {_JOB} FROM jobs"  # noqa: S608
             " WHERE (?1 IS NULL OR seq < (SELECT seq FROM jobs WHERE id = ?1))"
             f"{carried} ORDER BY seq DESC LIMIT ?"
         )
-        pairs = [text for pair in metadata.items() for text in pair]
+        pairs = [text for pair in (metadata or {}).items() for text in pair]
         return [_job(row) for row in self._all(query, page.after, *pairs, page.limit)]
 
     def all_jobs(self) -> list[JobRecord]:
@@ -269,7 +291,7 @@ class Store:
     def unsettled_jobs(self) -> list[JobRecord]:
         """Return the jobs, not cancelled, whose outcome hasn't been stored."""
         rows = self._all(
-            "SELECT record, cancelled_at FROM jobs"
+            f"SELECT {_JOB} FROM jobs"  # noqa: S608
             " WHERE cancelled_at IS NULL AND id NOT IN (SELECT job FROM outcomes)"
         )
         return [_job(row) for row in rows]
@@ -284,18 +306,33 @@ class Store:
             connection.execute("DELETE FROM files WHERE id = ?", (job.result_file,))
             self.path_of(job.result_file).unlink(missing_ok=True)
 
+    def change_pauses(self, job: JobRecord, pauses: Sequence[Pause], ends_at: float) -> bool:
+        """Hold a job back or let it go on, unless it was changed since it was read.
+
+        Its file of results, which is there once its outcome is, comes when the job now ends.
+        """
+        with self.transaction() as connection:
+            query = f"SELECT {_JOB} FROM jobs WHERE id = ?"  # noqa: S608
+            row = connection.execute(query, (job.id,)).fetchone()
+            if row is None or _job(row) != job:
+                return False
+            spans = json.dumps([(pause.asked_at, pause.resumed_at) for pause in pauses])
+            connection.execute("INSERT OR REPLACE INTO pauses VALUES (?, ?)", (job.id, spans))
+            connection.execute(
+                "UPDATE files SET created_at = ? WHERE id = ?", (ends_at, job.result_file)
+            )
+        return True
+
     def fated_jobs(self) -> list[JobRecord]:
         """Return the jobs to which something is, or was, to be done from outside."""
-        rows = self._all(
-            "SELECT record, cancelled_at FROM jobs WHERE id IN (SELECT job FROM fated_jobs)"
-        )
-        return [_job(row) for row in rows]
+        query = f"SELECT {_JOB} FROM jobs WHERE id IN (SELECT job FROM fated_jobs)"  # noqa: S608
+        return [_job(row) for row in self._all(query)]
 
     def delete_job(self, job: JobRecord) -> None:
         """Forget a job, its model and its results, as if it had never been."""
         with self.transaction() as connection:
             connection.execute("DELETE FROM jobs WHERE id = ?", (job.id,))
-            for table in ("marks", "outcomes", "fated_jobs"):
+            for table in ("marks", "outcomes", "pauses", "fated_jobs"):
                 connection.execute(f"DELETE FROM {table} WHERE job = ?", (job.id,))  # noqa: S608
             connection.execute("DELETE FROM files WHERE id = ?", (job.result_file,))
         self.path_of(job.result_file).unlink(missing_ok=True)
@@ -338,8 +375,10 @@ class Store:
         return frozenset(row[0] for row in self._all("SELECT name FROM deleted_models"))
 
 
-_FILE: Final = "id, created_at, purpose, filename, bytes"
-_SHOWN_FILE: Final = f"{_FILE}, status, details FROM files LEFT JOIN fated_files ON file = id"
+_FILE: Final = "id, created_at, purpose, filename, bytes, seconds, status, details"
+_FILES: Final = "files LEFT JOIN lifespans ON owner = id LEFT JOIN fated_files ON file = id"
+_IS_THERE: Final = "created_at <= ?1 AND (seconds IS NULL OR created_at + seconds > ?1)"
+_JOB: Final = "record, cancelled_at, (SELECT spans FROM pauses WHERE job = jobs.id)"
 
 
 @contextmanager
@@ -364,12 +403,19 @@ def _connect(path: Path) -> sqlite3.Connection:
 def insert_file(connection: sqlite3.Connection, record: FileRecord) -> None:
     """Make a file known, as part of a transaction."""
     connection.execute(
-        f"INSERT INTO files ({_FILE}) VALUES (?, ?, ?, ?, ?)",  # noqa: S608
+        "INSERT INTO files (id, created_at, purpose, filename, bytes) VALUES (?, ?, ?, ?, ?)",
         (record.id, record.created_at, record.purpose, record.filename, record.bytes),
     )
+    insert_lifespan(connection, record.id, record.lifespan)
     if record.fate != ORDINARY_FILE:
         fated = (record.id, record.fate.status, record.fate.details)
         connection.execute("INSERT INTO fated_files VALUES (?, ?, ?)", fated)
+
+
+def insert_lifespan(connection: sqlite3.Connection, owner: str, seconds: int | None) -> None:
+    """Remember how long a file lasts, if not for ever: under its id, or that of its upload."""
+    if seconds is not None:
+        connection.execute("INSERT INTO lifespans VALUES (?, ?)", (owner, seconds))
 
 
 def _file(row: Row) -> FileRecord:
@@ -387,4 +433,5 @@ def _job(row: Row) -> JobRecord:
     fate = record.get("fate") or {}  # a store of an earlier version knows no fates
     error = fate.get("error")
     fate = JobFate(**(fate | {"error": JobError(**error) if error else None}))
-    return JobRecord(**(record | {"cancelled_at": row[1], "fate": fate}))
+    pauses = tuple(Pause(*span) for span in json.loads(row[2] or "[]"))
+    return JobRecord(**(record | {"cancelled_at": row[1], "pauses": pauses, "fate": fate}))

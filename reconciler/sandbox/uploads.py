@@ -10,7 +10,6 @@ from typing import Final
 from reconciler.sandbox import pending
 from reconciler.sandbox.bounds import (
     Range,
-    mapping,
     reject_unknown,
     required,
     text,
@@ -18,7 +17,7 @@ from reconciler.sandbox.bounds import (
 )
 from reconciler.sandbox.call import Call, FormContent, Json
 from reconciler.sandbox.errors import ApiError, invalid, unknown_upload
-from reconciler.sandbox.files import check_content, check_purpose, file_object
+from reconciler.sandbox.files import check_content, check_purpose, file_object, read_lifespan
 from reconciler.sandbox.pending import UploadRecord
 from reconciler.sandbox.state import Sandbox
 from reconciler.sandbox.store import FileRecord
@@ -26,7 +25,6 @@ from reconciler.sandbox.upload import FileField, Form
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision")
 _FIELDS: Final = ("filename", "purpose", "bytes", "mime_type", "expires_after")
-_LASTING: Final = Range(3_600, 2_592_000)
 
 
 def begin_upload(call: Call) -> Json:
@@ -35,7 +33,7 @@ def begin_upload(call: Call) -> Json:
     filename = required(text(call.body, "filename"), "filename")
     purpose = check_purpose(text(call.body, "purpose"), PURPOSES)
     required(text(call.body, "mime_type"), "mime_type")
-    _check_lasting(call.body)
+    lifespan = read_lifespan(call.body, purpose)
     pending.sweep(call.sandbox.store, call.now)
     record = UploadRecord(
         id=call.sandbox.store.new_name("upload_"),
@@ -44,6 +42,7 @@ def begin_upload(call: Call) -> Json:
         purpose=purpose,
         filename=filename,
         bytes=_size(call),
+        lifespan=lifespan,
     )
     pending.begin(call.sandbox.store, record)
     return _upload_object(record, call.now)
@@ -54,21 +53,6 @@ def _size(call: Call) -> int:
     if size is None:
         required(None, "bytes")
     return int(Range(1, call.sandbox.limits.upload).read(size, "bytes"))
-
-
-def _check_lasting(body: Json) -> None:
-    """Check `expires_after`; as with `/files`, the file stays until it is deleted."""
-    lasting = mapping(body, "expires_after")
-    if lasting is None:
-        return
-    reject_unknown(lasting, ("anchor", "seconds"), "expires_after.")
-    if lasting.get("anchor") != "created_at":
-        raise invalid(
-            "Invalid value for 'expires_after.anchor': only 'created_at' is supported.",
-            "expires_after.anchor",
-            "invalid_value",
-        )
-    _LASTING.read(lasting.get("seconds"), "expires_after.seconds")
 
 
 class _PartForm(Form):
@@ -162,7 +146,13 @@ def _make_file(call: Call, upload: UploadRecord, part_ids: list[str], md5: str |
             raise invalid("The md5 checksum does not match the uploaded bytes.", "md5")
         check_content(joined, upload.purpose)
         file = FileRecord(
-            file_id, call.now, upload.purpose, upload.filename, upload.bytes, call.file_fate
+            id=file_id,
+            created_at=call.now,
+            purpose=upload.purpose,
+            filename=upload.filename,
+            bytes=upload.bytes,
+            lifespan=upload.lifespan,
+            fate=call.file_fate,
         )
         if not pending.complete(store, upload, file, joined):
             raise _refusal(call.sandbox, upload.id)

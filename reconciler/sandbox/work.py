@@ -64,7 +64,15 @@ def course_of(job: JobRecord, outcome: OutcomeRecord | None) -> Course:
     trained = outcome.tokens * outcome.n_epochs if outcome and not outcome.error else None
     is_valid = None if outcome is None else not outcome.error
     stuck_in = lifecycle.Status(job.fate.stuck_in) if job.fate.stuck_in else None
-    return Course(job.created_at, job.size, trained, is_valid, job.cancelled_at, stuck_in)
+    return Course(
+        created_at=job.created_at,
+        size=job.size,
+        trained_tokens=trained,
+        is_valid=is_valid,
+        cancelled_at=job.cancelled_at,
+        pauses=job.pauses,
+        stuck_in=stuck_in,
+    )
 
 
 class Trainer:

@@ -1,9 +1,10 @@
 """A real server on a loopback socket, the real SDK, and a wall clock that tests move by hand."""
 
+import copy
 import io
-import json
 import random
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,6 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
-from jsonschema import Draft202012Validator
 from openai import OpenAI
 from openai.types import FileObject
 from openai.types.fine_tuning import FineTuningJob
@@ -25,23 +25,28 @@ from reconciler.sandbox.connection import EndableProtocol
 from reconciler.sandbox.limits import OPENAI_LIMITS, Limits
 from reconciler.sandbox.state import CountTokens, Sandbox
 from reconciler.sandbox.store import Store
+from tests.sandbox import document
+from tests.sandbox.world import (
+    BY_NAME,
+    CHAT,
+    CHATS,
+    CREATE,
+    DPO,
+    HELD,
+    JOB,
+    PAIRS,
+    RIGHT,
+    UPLOAD,
+    Call,
+    Wall,
+    World,
+    count_words,
+    to_jsonl,
+)
 
 Json = dict[str, Any]
 BASE = "gpt-4.1-mini-2025-04-14"
 LONG = 10_000.0
-
-
-class Wall:
-    """Seconds since 1970 that pass only when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,6 @@ class Control:
         """How many calls of an operation came, and how many were carried out."""
         counted = self.ask("GET", "calls").json()["calls"].get(operation)
         return (counted["came"], counted["carried_out"]) if counted else (0, 0)
-
-
-def count_words(encoding: str, text: str) -> int:
-    """A tokenizer of our own: the words, one more each under the larger vocabulary."""
-    return len(text.split()) * (2 if encoding == "o200k_base" else 1)
 
 
 class _Server(uvicorn.Server):
@@ -183,10 +183,6 @@ Upload = Callable[..., FileObject]
 Train = Callable[..., FineTuningJob]
 
 
-def to_jsonl(examples: Sequence[Json]) -> bytes:
-    return "".join(json.dumps(example, ensure_ascii=False) + "\n" for example in examples).encode()
-
-
 @pytest.fixture
 def upload(client: OpenAI) -> Upload:
     """Upload examples (or raw bytes) as a file for training."""
@@ -254,14 +250,8 @@ def preferences() -> list[Json]:
 
 @pytest.fixture(scope="session")
 def conforms() -> Callable[[str, object], None]:
-    """Check an answer against a schema of OpenAI's document."""
-    document = json.loads(Path(__file__).with_name("openai-schemas.json").read_text())
-
-    def check(name: str, answer: object) -> None:
-        schema = document | {"$ref": f"#/components/schemas/{name}"}
-        Draft202012Validator(schema).validate(answer)
-
-    return check
+    """Check an answer against a schema of OpenAI's document, and the SDK's type of it."""
+    return document.check
 
 
 @pytest.fixture
@@ -275,3 +265,47 @@ def settled(server: Server) -> Callable[[], None]:
             time.sleep(0.005)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], World]:
+    """Open worlds that hold the same: an upload, and jobs done, failed, held, running, queued."""
+    root = tmp_path_factory.mktemp("worlds")
+    with World(root / "first", Wall()) as world:
+        for content in (CHATS, PAIRS, to_jsonl([CHAT] * 3)):
+            world.make(Call(UPLOAD, form={"purpose": "fine-tune"}, content=content))
+        for file, wait, more in (
+            (0, 1_000, {"metadata": {"k": "v"}}),
+            (1, 1_000, {"method": DPO}),
+            (2, 1_000, {}),
+            (0, 25, {"suffix": "held"}),
+            (0, 7, {"suffix": "running"}),
+            (0, 5, {"suffix": "queued"}),
+        ):
+            world.make(Call(CREATE, file=file, body={"model": "gpt-4o-mini", **more}))
+            world.wall.advance(wait)
+            world.make(Call(BY_NAME["GET /fine_tuning/jobs"]))
+            if more.get("suffix") == "held":
+                world.make(Call(BY_NAME[f"POST {JOB}/pause"], about=HELD))
+        for name in ("POST /uploads", "POST /uploads/{upload_id}/parts"):
+            world.make(Call(BY_NAME[name], **RIGHT[name]))
+        world.make(Call(BY_NAME["GET /models"]))
+        met, now = world.met, world.wall.now
+    copies = iter(range(1_000_000))
+
+    def open_copy() -> World:
+        folder = root / str(next(copies))
+        shutil.copytree(root / "first", folder)
+        wall = Wall()
+        wall.now = now
+        copied = World(folder, wall)
+        copied.met = copy.deepcopy(met)
+        return copied
+
+    return open_copy
+
+
+@pytest.fixture(scope="module")
+def one_world(furnished: Callable[[], World]) -> Iterator[World]:
+    with furnished() as world:
+        yield world

@@ -19,8 +19,9 @@ from reconciler.sandbox.faults import FAULTS, Faults, read_plan
 from reconciler.sandbox.state import Sandbox
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.work import Trainer
-from tests.sandbox.conftest import BASE, LONG, Control, Server, Wall, count_words, to_jsonl
+from tests.sandbox.conftest import BASE, LONG, Control, Server
 from tests.sandbox.test_fault_plans import REQUIRED
+from tests.sandbox.world import Wall, count_words, to_jsonl
 
 Json = dict[str, Any]
 Said = tuple[int, dict[str, str], bytes]

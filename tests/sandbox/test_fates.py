@@ -1,7 +1,9 @@
 """What comes to a bad end: the same in every answer, for every client, after every restart."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -10,7 +12,8 @@ from openai import OpenAI
 from openai.types import FileObject
 from openai.types.fine_tuning import FineTuningJob
 
-from tests.sandbox.conftest import BASE, LONG, Control, Server, Wall, to_jsonl
+from tests.sandbox.conftest import BASE, LONG, Control, Server
+from tests.sandbox.world import Wall, to_jsonl
 
 Json = dict[str, Any]
 Upload = Callable[..., FileObject]
@@ -144,6 +147,21 @@ def test_a_stuck_job_never_leaves_its_status_and_can_be_cancelled(
     assert shown(client, job.id) == {("cancelled", None, None)}
 
 
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_a_stuck_job_that_is_paused_and_resumed_is_stuck_as_before(
+    client: OpenAI, control: Control, train: Train, wall: Wall, chats: list[Json], status: str
+) -> None:
+    control.break_with({"what": "job_stuck", "status": status})
+    job = train(chats)
+    client.fine_tuning.jobs.pause(job.id)
+    wall.advance(LONG)
+    assert shown(client, job.id) == {("paused", None, None)}
+    assert client.fine_tuning.jobs.resume(job.id).status == status
+    wall.advance(1_000_000)
+    assert shown(client, job.id) == {(status, None, None)}
+    assert [file.purpose for file in client.files.list()] == ["fine-tune"]
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "param"),
     [
@@ -212,6 +230,36 @@ def test_a_deleted_job_is_nowhere(
         assert [found.purpose for found in each.files.list()] == ["fine-tune"]
         assert not [model for model in each.models.list() if model.id.startswith("ft:")]
     assert train(file, metadata=metadata).status == "succeeded"
+
+
+def test_a_deleted_job_leaves_nothing_behind_though_it_was_paused(
+    client: OpenAI,
+    control: Control,
+    upload: Upload,
+    chats: list[Json],
+    wall: Wall,
+    tmp_path: Path,
+) -> None:
+    control.break_with({"what": "job_deleted", "seconds": 100})
+    file = upload(chats).id
+    job = client.fine_tuning.jobs.create(model=BASE, training_file=file, metadata={"a": "b"}).id
+    wall.advance(20)
+    client.fine_tuning.jobs.pause(job)
+    rows = [table for table in TABLES if rows_of(tmp_path, table, job)]
+    assert rows == [*TABLES]
+    wall.advance(100)
+    assert client.fine_tuning.jobs.list().data == []
+    assert [table for table in TABLES if rows_of(tmp_path, table, job)] == []
+
+
+TABLES = {"jobs": "id", "marks": "job", "outcomes": "job", "pauses": "job", "fated_jobs": "job"}
+"""Where the store knows a job, and by which column."""
+
+
+def rows_of(folder: Path, table: str, job: str) -> int:
+    with closing(sqlite3.connect(folder / "data" / "sandbox.sqlite3")) as connection:
+        query = f"SELECT count(*) FROM {table} WHERE {TABLES[table]} = ?"  # noqa: S608
+        return int(connection.execute(query, (job,)).fetchone()[0])
 
 
 def test_a_deleted_model_is_gone_while_its_job_says_succeeded(

@@ -12,7 +12,8 @@ import pytest
 from openai import OpenAI
 from openai.types import FileObject
 
-from tests.sandbox.conftest import BASE, Control, Server, Wall
+from tests.sandbox.conftest import BASE, Control, Server
+from tests.sandbox.world import Wall
 
 Json = dict[str, Any]
 Upload = Callable[..., FileObject]

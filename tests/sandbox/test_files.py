@@ -94,8 +94,60 @@ def test_a_line_that_isnt_a_dictionary_is_refused_at_the_upload(
 
 
 def test_only_training_files_must_be_jsonl(client: OpenAI) -> None:
-    file = client.files.create(file=("a.txt", b"no JSON"), purpose="user_data")
+    file = client.files.create(file=("a.txt", b"no JSON"), purpose="vision")
     assert client.files.content(file.id).text == "no JSON"
+
+
+@pytest.mark.parametrize("purpose", ["assistants", "user_data"])
+def test_files_of_some_purposes_are_not_given_back(client: OpenAI, purpose: Any) -> None:
+    file = client.files.create(file=("a.txt", b"mine"), purpose=purpose)
+    with pytest.raises(
+        BadRequestError, match=f"Not allowed to download files of purpose: {purpose}"
+    ):
+        client.files.content(file.id)
+
+
+def test_a_file_told_to_expire_is_gone_when_its_time_has_come(
+    client: OpenAI, server: Any, conforms: Callable[[str, object], None]
+) -> None:
+    stays = client.files.create(file=("a.jsonl", LINE), purpose="fine-tune")
+    lasting: Any = {"anchor": "created_at", "seconds": 3_600}
+    goes = client.files.create(file=("b.jsonl", LINE), purpose="fine-tune", expires_after=lasting)
+    assert (stays.expires_at, goes.expires_at) == (None, goes.created_at + 3_600)
+    conforms("OpenAIFile", goes.to_dict())
+    server.wall.advance(3_599)
+    assert client.files.list().data == [goes, stays]
+    server.wall.advance(1)
+    assert client.files.list().data == [stays]
+    with pytest.raises(NotFoundError):
+        client.files.retrieve(goes.id)
+    with pytest.raises(BadRequestError, match="invalid training_file"):
+        client.fine_tuning.jobs.create(model="gpt-4o", training_file=goes.id)
+    later = client.files.create(file=("c.jsonl", LINE), purpose="fine-tune")
+    left = {path.name for path in server.sandbox.store.files_dir.iterdir()}
+    assert left == {stays.id, later.id}, "its bytes go with the next upload"
+
+
+def test_batch_files_expire_after_thirty_days(client: OpenAI) -> None:
+    file = client.files.create(file=("a.jsonl", LINE), purpose="batch")
+    assert file.expires_at == file.created_at + 30 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("lasting", "param"),
+    [
+        ({"anchor": "now", "seconds": 3_600}, "expires_after.anchor"),
+        ({"seconds": 3_600}, "expires_after.anchor"),
+        ({"anchor": "created_at"}, "expires_after.seconds"),
+        ({"anchor": "created_at", "seconds": "soon"}, "expires_after.seconds"),
+        ({"anchor": "created_at", "seconds": 3_599}, "expires_after.seconds"),
+        ({"anchor": "created_at", "seconds": 2_592_001}, "expires_after.seconds"),
+    ],
+)
+def test_an_end_out_of_bounds_is_refused(client: OpenAI, lasting: Any, param: str) -> None:
+    with pytest.raises(BadRequestError) as refusal:
+        client.files.create(file=("a.jsonl", LINE), purpose="batch", expires_after=lasting)
+    assert refusal.value.param == param
 
 
 def test_an_unknown_purpose_and_an_empty_file_are_refused(client: OpenAI) -> None:

@@ -87,6 +87,10 @@ def dpo(**hyperparameters: object) -> Json:
     return {"method": {"type": "dpo", "dpo": {"hyperparameters": hyperparameters}}}
 
 
+def wandb(**settings: object) -> Json:
+    return {"type": "wandb", "wandb": {"project": "p"} | settings}
+
+
 PATH = "method.supervised.hyperparameters."
 
 
@@ -136,12 +140,36 @@ PATH = "method.supervised.hyperparameters."
         ({"training_file": None}, "training_file", "missing_required_parameter"),
         ({"training_file": "file-none"}, "training_file", "invalid_file"),
         ({"validation_file": "file-none"}, "validation_file", "invalid_file"),
-        ({"integrations": [{"type": "other"}]}, "integrations", "invalid_value"),
+        ({"metadata": {"k" * 65: "v"}}, "metadata", "string_above_max_length"),
+        (
+            {"hyperparameters": {"n_epochs": 0}, **supervised(n_epochs=1)},
+            "hyperparameters.n_epochs",
+            "integer_below_min_value",
+        ),
+        (
+            {"method": {"type": "supervised", "supervised": 1}},
+            "method.supervised",
+            "invalid_type",
+        ),
+        ({"integrations": {}}, "integrations", "invalid_type"),
+        ({"integrations": [wandb()] * 6}, "integrations", "array_above_max_length"),
+        ({"integrations": [1]}, "integrations[0]", "invalid_type"),
+        (
+            {"integrations": [wandb(), {"type": "other"}]},
+            "integrations[1].type",
+            "invalid_value",
+        ),
         (
             {"integrations": [{"type": "wandb", "wandb": {}}]},
-            "integrations.wandb.project",
+            "integrations[0].wandb.project",
             "missing_required_parameter",
         ),
+        (
+            {"integrations": [wandb(tags=["a", 1])]},
+            "integrations[0].wandb.tags[1]",
+            "invalid_type",
+        ),
+        ({"integrations": [wandb(name=1)]}, "integrations[0].wandb.name", "invalid_type"),
     ],
     ids=str,
 )
@@ -154,6 +182,17 @@ def test_a_field_out_of_bounds_is_refused_by_name(
     assert (refusal.value.param, refusal.value.code) == (param, code)
     assert refusal.value.type == "invalid_request_error"
     assert client.fine_tuning.jobs.list().data == []
+
+
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [('"suffix": "a\\ud800"', "suffix"), ('"metadata": {"k": "\\udfff"}', "metadata.k")],
+)
+def test_half_a_character_is_refused(server: Any, field: str, param: str) -> None:
+    """JSON can write it (the SDK can't), and nothing can store it."""
+    body = f'{{"model": "gpt-4o", "training_file": "file-1", {field}}}'
+    answer = httpx2.post(server.base_url + "/fine_tuning/jobs", content=body, headers=KEY)
+    assert refused(answer, 400, "invalid_unicode")["param"] == param
 
 
 def test_a_metadata_key_is_at_most_64_characters(
@@ -177,6 +216,7 @@ def test_a_metadata_key_is_at_most_64_characters(
         (supervised(beta=0.1), PATH + "beta"),
         ({"method": {"type": "supervised", "dpo": {}}}, "method.dpo"),
         ({"hyperparameters": {"lora": True}}, "hyperparameters.lora"),
+        ({"integrations": [wandb(team="a")]}, "integrations[0].wandb.team"),
     ],
     ids=str,
 )
@@ -207,7 +247,7 @@ def test_an_unknown_base_is_refused_in_the_service_s_words(
     )
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "x", "1" * 500, "-1"])
+@pytest.mark.parametrize("limit", ["", "0", "101", "x", "1" * 500, "-1", "--5", "1.0", "²"])
 def test_a_page_out_of_bounds_is_refused(server: Any, limit: str) -> None:
     answer = httpx2.get(server.base_url + "/fine_tuning/jobs", params={"limit": limit}, headers=KEY)
     assert answer.status_code == 400

@@ -136,9 +136,15 @@ def test_an_upload_out_of_bounds_is_not_begun(
     assert list(small.sandbox.store.parts_dir.iterdir()) == []
 
 
-def test_a_file_may_be_told_to_expire(client: OpenAI) -> None:
-    lasting: Any = {"anchor": "created_at", "seconds": 3_600}
-    assert begin(client, expires_after=lasting).status == "pending"
+def test_a_file_of_parts_may_be_told_to_expire(client: OpenAI, small: Any) -> None:
+    lasting: Any = {"anchor": "created_at", "seconds": 7_200}
+    upload = begin(client, len(LINE), expires_after=lasting)
+    small.wall.advance(60)
+    done = client.uploads.complete(upload.id, part_ids=send(client, upload, LINE))
+    assert done.file
+    assert done.file.expires_at == done.file.created_at + 7_200 == int(small.wall.now) + 7_200
+    small.wall.advance(7_200)
+    assert client.files.list().data == []
 
 
 def test_parts_have_bounds_alone_and_together(client: OpenAI) -> None:

@@ -119,7 +119,8 @@ MUTANTS: Final = (
         (
             Patch(
                 "apply.py",
-                "        return self._closed(claim, closing, Outcome(action, Result.FAILED, str(refusal)))",
+                "        return self._closed(claim, closing, "
+                "Outcome(action, Result.FAILED, str(refusal)))",
                 "        return Outcome(action, Result.FAILED, str(refusal))",
             ),
         ),
