@@ -71,6 +71,7 @@ class Scene:
         unreachable, late, ledger_trouble: shares of requests without a connection, of creates that
             arrive after their client gave up, and of the ledger's calls that go wrong.
         doubt_budget: the Project's; 0 leaves every doubt to a person.
+        is_on_github: whether the ledger is a repository's refs, not a folder.
         has_operator: whether a person settles doubts, retries and unfreezes, having looked.
         has_parts: whether files are large enough to be sent in parts.
         strangers: jobs of other people in the same account: above 100 a list has two pages.
@@ -85,6 +86,7 @@ class Scene:
     late: float
     ledger_trouble: float
     doubt_budget: float
+    is_on_github: bool
     has_operator: bool
     has_parts: bool
     strangers: int
@@ -102,7 +104,7 @@ _FILES: Final = ["upload_file", "complete_upload"]
 def draw_scene(chance: Random) -> Scene:
     """A scene of this chance; the faults are mild or bad, one kind or many."""
     specs = tuple(_spec(chance, number) for number in range(chance.randint(1, 3)))
-    trouble = chance.choice([300.0, 1_200.0, 3_000.0])
+    trouble = chance.choice([300.0, 1_000.0, 2_500.0])
     badness = chance.choice([0.03, 0.1, 0.2, 0.3])
     return Scene(
         specs=specs,
@@ -117,6 +119,7 @@ def draw_scene(chance: Random) -> Scene:
         late=chance.choice([0.0, badness]),
         ledger_trouble=chance.choice([0.0, 0.0, badness]),
         doubt_budget=chance.choice([0.0, 5.0]),
+        is_on_github=chance.random() < 0.5,
         has_operator=chance.random() < 0.3,
         has_parts=chance.random() < 0.3,
         strangers=120 if chance.random() < 0.03 else chance.choice([0, 2]),
@@ -150,7 +153,7 @@ def _runners(chance: Random) -> Iterator[Runner]:
         yield Runner(
             name=f"runner-{number}",
             owner="dev" if is_foreign else "prod",
-            pause=chance.choice([15.0, 60.0, 150.0, 300.0]),
+            pause=chance.choice([30.0, 90.0, 250.0]),
             skew=chance.uniform(-3_000, 3_000),
             kill_chance=kill_chance,
         )

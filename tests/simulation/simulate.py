@@ -18,15 +18,16 @@ from typing import Final
 
 from reconciler.dataset.cache import FactsCache
 from reconciler.engine import Pass
-from reconciler.ledger import FolderRecords, Ledger
+from reconciler.ledger import Ledger
 from reconciler.load import load
+from reconciler.plan import Reason
 from reconciler.resolve import resolve
 from reconciler.sandbox.faults import Faults, read_plan
 from reconciler.state import Health
 from tests.simulation.account import Account
 from tests.simulation.laws import Laws
 from tests.simulation.operator import Operator
-from tests.simulation.records import BadLine
+from tests.simulation.records import Trouble, folder_ledger, github_ledger
 from tests.simulation.runner import PARTS, WHOLE, Life, Setting, guarded
 from tests.simulation.scene import (
     START,
@@ -43,6 +44,10 @@ CALM_PASSES: Final = 10
 CALM_PAUSE: Final = 700.0
 RESTART: Final = 20.0
 AT_REST: Final = frozenset({Health.READY, Health.FAILED, Health.HELD, Health.MISSING})
+DECIDED: Final = frozenset(
+    {Reason.READY, Reason.JOB_FAILED, Reason.CREATE_REFUSED, Reason.MODEL_DELETED}
+)
+"""Reasons that no time changes."""
 MEMORY: Final = Path("/dev/shm")  # noqa: S108  # a folder in memory, where there is one
 
 
@@ -84,11 +89,13 @@ class _Simulation:
             lambda: self.schedule.now,
             Faults(read_plan(self.scene.faults), START),
         )
-        self.kept = {owner: FolderRecords(folder / f"{owner}-ledger") for owner in owners}
-        self.laws = Laws(self.account, {o: Ledger(records) for o, records in self.kept.items()})
+        self.trouble = Trouble(self.schedule, self._chance("ledger"), self.scene.ledger_trouble)
+        make = github_ledger if self.scene.is_on_github else folder_ledger
+        ledgers = {owner: make(folder / f"{owner}-ledger", self.trouble) for owner in owners}
+        self.ledgers = {owner: Ledger(reached) for owner, (reached, _) in ledgers.items()}
+        self.laws = Laws(self.account, {o: Ledger(true) for o, (_, true) in ledgers.items()})
         self.account.on_made = self.laws.made
         self.line = Line(self._chance("line"), self.scene.unreachable, self.scene.late)
-        self.trouble = self.scene.ledger_trouble
         self.setting = self._setting(cache)
         self.ends = START + self.scene.trouble
         self.is_paid_twice = self.is_delivered_twice = False
@@ -97,11 +104,6 @@ class _Simulation:
         return Random(f"{self.seed}/{of}")  # noqa: S311  # the same seed, the same trace
 
     def _setting(self, cache: FactsCache | None) -> Setting:
-        ledgers = {
-            owner: BadLine(records, self.schedule, self._chance(f"ledger {owner}"), self.trouble)
-            for owner, records in self.kept.items()
-        }
-        self.lines = ledgers
         return Setting(
             schedule=self.schedule,
             account=self.account,
@@ -109,10 +111,10 @@ class _Simulation:
             line=self.line,
             chance=self._chance("nonces"),
             roots=self.roots,
-            ledgers={owner: Ledger(line) for owner, line in ledgers.items()},
+            ledgers=self.ledgers,
             limits=PARTS if self.scene.has_parts else WHOLE,
             cache=cache,
-            is_ledger_sound=not self.trouble,
+            is_ledger_sound=not self.scene.ledger_trouble,
         )
 
     def run(self) -> Run:
@@ -181,26 +183,31 @@ class _Simulation:
 
     def _calm(self) -> None:
         self.account.behave()
-        self.line.unreachable = self.line.late = 0.0
-        for line in self.lines.values():
-            line.trouble = 0.0
+        self.line.unreachable = self.line.late = self.trouble.share = 0.0
         self.schedule.run(self.ends + CALM_PAUSE)  # who is in the middle of a pass ends it
         self.schedule.spawn(lambda: guarded(self.laws, self._settle_down))
         self.schedule.run(float("inf"))
 
     def _settle_down(self) -> None:
         for number in range(CALM_PASSES):
-            for owner in self._shuffled():
-                self._fresh_pass(owner)
+            seen = [self._fresh_pass(owner)[0] for owner in self._shuffled()]
             if number:  # the first pass has seen all, and the second what the first began
                 self.laws.one_live_job()
             self.schedule.sleep(CALM_PAUSE)
+            if self._is_at_rest(seen):
+                break
         self.is_paid_twice = self.laws.paid_twice()
         self.is_delivered_twice = self.laws.delivered_twice()
         if self.is_paid_twice:
             self.laws.breach("nothing is paid twice", f"seed {self.seed}")
         for owner in self.roots:
             self._check_rest(owner)
+
+    def _is_at_rest(self, seen: list[Pass | None]) -> bool:
+        """Whether nothing more will happen, so that the passes that are left may be left out."""
+        resources = [r for each in seen if each for r in each.plan.resources]
+        is_decided = all(r.condition.reason in DECIDED for r in resources)
+        return is_decided and all(each and not each.plan.writes for each in seen)
 
     def _shuffled(self) -> list[str]:
         owners = list(self.roots)
