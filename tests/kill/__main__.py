@@ -5,60 +5,39 @@ A line for each as it ends, and the number of points and failures in the last; 1
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-from tests.kill.stories import STORIES, Story
+from tests.kill.moments import Point
+from tests.kill.pool import in_processes, say
+from tests.kill.stories import STORIES
 from tests.kill.trial import Bench, Verdict, bench_for
-
-AT_ONCE = 2
 
 
 def main(word: str = "") -> int:
     begun = time.monotonic()
-    told = [story for story in STORIES if word in story.name]
-    with tempfile.TemporaryDirectory() as folder, _pool() as pool:
-        verdicts = list(_verdicts(pool, told, Path(folder)))
+    with tempfile.TemporaryDirectory() as folder:
+        told = [story for story in STORIES if word in story.name]
+        benches = [bench_for(story, Path(folder, story.name)) for story in told]
+        points = [(bench, point) for bench in benches for point in bench.points]
+        verdicts = list(in_processes(_trial, points))
     failures = [verdict for verdict in verdicts if verdict.wrong]
     for verdict in failures:
-        _say(f"FAILED {verdict}")
+        say(f"FAILED {verdict}")
     twins = sum(bool(verdict.twins) for verdict in verdicts)
-    minutes = (time.monotonic() - begun) / 60
-    _say(
-        f"{len(verdicts)} kill points, {len(failures)} failures, {minutes:.0f} min; "
-        f"two runners left a second copy of a file in {twins}"
+    say(
+        f"{len(verdicts)} kill points, {len(failures)} failures, "
+        f"{(time.monotonic() - begun) / 60:.0f} min; in {twins} of them two runners uploaded a "
+        "file twice, and one copy is left over"
     )
     return 1 if failures or not verdicts else 0
 
 
-def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(AT_ONCE, multiprocessing.get_context("spawn"))
-
-
-def _verdicts(pool: ProcessPoolExecutor, told: list[Story], folder: Path) -> Iterator[Verdict]:
-    benches = list(pool.map(bench_for, told, _folders(folder)))
-    trials = [pool.submit(Bench.trial, bench, point) for bench in benches for point in bench.points]
-    for number, trial in enumerate(as_completed(trials), start=1):
-        verdict = trial.result()
-        _say(f"{number}/{len(trials)} {verdict}")
-        yield verdict
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    for number in range(len(STORIES)):
-        own = folder / str(number)
-        own.mkdir()
-        yield own
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def _trial(given: tuple[Bench, Point]) -> Verdict:
+    bench, point = given
+    return bench.trial(point)
 
 
 if __name__ == "__main__":

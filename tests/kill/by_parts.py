@@ -1,6 +1,6 @@
 """A runner like `reconcile apply`, but that it sends files of more than 500 bytes by parts.
 
-The installed command does so above 512 MB, and takes no other limit: `python -m tests.kill.by_parts`.
+The installed command does so above 512 MB, and takes no other limit.
 """
 
 from __future__ import annotations

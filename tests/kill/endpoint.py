@@ -12,8 +12,6 @@ import httpx2
 from reconciler.cli.world import token_counter
 from reconciler.sandbox import embedded
 
-ENDED = {"succeeded", "failed", "cancelled"}
-
 
 class Endpoint:
     """A running sandbox: what is there, its clock, and its faults."""
@@ -36,8 +34,12 @@ class Endpoint:
 
     def creates(self) -> int:
         """How many creates were carried out."""
-        calls: dict[str, int] = self._control("GET", "calls")["calls"].get("create_job", {})
-        return calls.get("carried_out", 0)
+        return self.calls().get("create_job", {}).get("carried_out", 0)
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """How many calls of each operation came, and how many were carried out."""
+        calls: dict[str, dict[str, int]] = self._control("GET", "calls")["calls"]
+        return calls
 
     def advance(self, seconds: float) -> None:
         self._control("POST", "clock", {"advance": seconds})
@@ -46,9 +48,9 @@ class Endpoint:
         """Let calls go wrong from now on as a fault plan says."""
         self._control("POST", "faults", plan)
 
-    def recover(self) -> list[dict[str, Any]]:
-        """Let every call go well from now on; what went wrong until then."""
-        struck: list[dict[str, Any]] = self._control("GET", "faults")["struck"]
+    def recover(self) -> int:
+        """Let every call go well from now on; how many faults struck until then."""
+        struck: int = sum(strike["times"] for strike in self._control("GET", "faults")["struck"])
         self._control("DELETE", "faults")
         return struck
 

@@ -36,7 +36,7 @@ class Proxy:
     point: Point | None = None
     start: Barrier | None = None
     seen: list[Seen] = field(default_factory=list)
-    has_killed: bool = False
+    killed_in: Seen | None = None
     _numbers: Counter[str] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
@@ -57,14 +57,14 @@ class Proxy:
             with suppress(BrokenBarrierError):
                 self.start.wait(LONGEST_DEATH)
 
-    def reached(self, key: str, number: int, moment: Moment) -> None:
+    def reached(self, key: str, number: int, seen: Seen, moment: Moment) -> None:
         """Kill the runner if this is the point; of several runners the first to reach it."""
         with self._lock:
             wanted = self.point
             is_it = wanted and (wanted.number, wanted.moment) == (number, moment)
-            if not is_it or self.has_killed:
+            if not is_it or self.killed_in:
                 return
-            self.has_killed = True
+            self.killed_in = seen
         self.runners[key].kill()
         self.runners[key].wait(LONGEST_DEATH)
         raise Killed
@@ -121,11 +121,14 @@ class _Passage:
         method, path, _ = head.decode("latin-1").split(" ", 2)
         self._length = int(_header(head, "content-length") or 0)
         self._key = _header(head, "authorization").removeprefix("Bearer ")
-        self._number = self._proxy.number(self._key, Seen(method, path, self._length > 0))
+        self._seen = Seen(method, path, self._length > 0)
+        self._number = self._proxy.number(self._key, self._seen)
 
     def _pass_on(self, head: bytes, upstream: socket.socket) -> None:
         """Send the request on, but for the end of what it is killed in."""
-        closing = re.sub(rb"(?im)^connection: .*\r\n", b"", head)[:-2] + b"Connection: close\r\n\r\n"
+        closing = (
+            re.sub(rb"(?im)^connection: .*\r\n", b"", head)[:-2] + b"Connection: close\r\n\r\n"
+        )
         if self._length:
             upstream.sendall(closing)
             self._reached(Moment.AFTER_HEADERS)
@@ -147,11 +150,9 @@ class _Passage:
         self._reached(Moment.AFTER_REPLY)
 
     def _reached(self, moment: Moment) -> None:
-        self._proxy.reached(self._key, self._number, moment)
+        self._proxy.reached(self._key, self._number, self._seen, moment)
 
 
 def _header(head: bytes, name: str) -> str:
     found = re.search(rf"(?im)^{name}: *(.*?)\r$", head.decode("latin-1"))
     return found[1] if found else ""
-
-

@@ -1,9 +1,10 @@
-"""Real processes of the command: started in a project, against an endpoint, and seen to their end."""
+"""Real processes of the command: started in a project, at an endpoint, and seen to their end."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -55,3 +56,10 @@ def ended(runner: Popen[str]) -> End:
     out, err = runner.communicate(timeout=PATIENCE)
     assert "Traceback" not in err, err
     return End(runner.returncode, out + err)
+
+
+def complaint(ground: Ground, *command: str) -> Iterator[str]:
+    """What a command says if it doesn't end with 0."""
+    end = ended(ground.start(*command))
+    if end.code:
+        yield f"{Path(command[0]).name} {command[1]} ended with {end.code}: {end.said}"

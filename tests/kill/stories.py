@@ -23,8 +23,10 @@ metadata: {name: NAME}
 spec:
   model: gpt-4.1-mini-2025-04-14
 """
-WINDOW = 300
+AFTER_THE_WINDOW = 400.0
+"""Seconds: the window of the project above, and the minute of a training."""
 INSTALLED = (str(COMMAND), "apply", "--auto-approve", "--max-cost", "1")
+CHECK = (str(COMMAND), "plan", "--detailed-exitcode")
 BY_PARTS = (sys.executable, "-m", "tests.kill.by_parts")
 
 
@@ -73,10 +75,12 @@ _VALIDATED = _spec(
     "  hyperparameters: {n_epochs: 2}\n",
 )
 _LARGE = _spec("large", "  dataset: ../data/train.jsonl\n")
+_ONCE = _spec("once", "  dataset: ../data/train.jsonl\n  hyperparameters: {n_epochs: 1}\n")
 _DPO = _spec("preferred", "  dataset: ../data/train.jsonl\n  method: dpo\n")
 
 SUPERVISED = Story("supervised with validation file", {**_BOTH, **_VALIDATED})
 PARTS = Story("parts upload", {**_TRAINING, **_LARGE}, BY_PARTS)
 DPO = Story("dpo", {"data/train.jsonl": "".join(_preferences(12)), **_DPO})
 TWO_RUNNERS = Story("two runners at once", SUPERVISED.files, runners=2)
+PAIR = Story("two specs", {**SUPERVISED.files, **_ONCE})
 STORIES = (SUPERVISED, PARTS, DPO, TWO_RUNNERS)

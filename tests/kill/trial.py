@@ -13,17 +13,14 @@ from pathlib import Path
 from subprocess import Popen
 from threading import Barrier
 
-from tests.e2e.conftest import COMMAND
 from tests.kill.endpoint import Endpoint, fresh_endpoint
 from tests.kill.judge import Held, held_by, too_many, unfinished
 from tests.kill.moments import Moment, Point, points_of
 from tests.kill.proxy import Proxy, proxy_to
-from tests.kill.runners import Ground, ended
-from tests.kill.stories import WINDOW, Story
+from tests.kill.runners import Ground, complaint, ended
+from tests.kill.stories import AFTER_THE_WINDOW, CHECK, Story
 
 IN_THE_RUNNER = {Moment.BEFORE_CONNECT: "connect", Moment.BEFORE_WRITE: "ledger"}
-AFTER_THE_WINDOW = WINDOW + 100.0
-"""Seconds; a training of these stories takes some forty."""
 TRIES = 5
 """Of two runners neither may come to the point, where one used what the other had just done."""
 
@@ -55,12 +52,11 @@ class Bench:
 
     def trial(self, point: Point) -> Verdict:
         """Kill a runner at a point; again if none came to it, and several could have."""
-        tries = TRIES if self.story.runners > 1 else 1
-        for _ in range(tries):
+        for _ in range(TRIES - 1 if self.story.runners > 1 else 0):
             verdict = self._trial(point)
             if verdict.was_reached:
-                break
-        return verdict
+                return verdict
+        return self._trial(point)
 
     def _trial(self, point: Point) -> Verdict:
         begun = time.monotonic()
@@ -68,9 +64,12 @@ class Bench:
             codes = stage.killed(point)
             wrong = list(stage.undisturbed())
             held = held_by(stage.endpoint)
+            killed_in = str(stage.proxy.killed_in or point.of)
         was_reached = codes.count(-signal.SIGKILL) == 1
         if not was_reached:
             wrong.append(f"not one runner was killed: they ended with {codes}")
+        if killed_in != point.of and self.story.runners == 1:
+            wrong.append(f"it was killed in {killed_in}")
         wrong += self._judged(held)
         seconds = time.monotonic() - begun
         return Verdict(
@@ -163,13 +162,6 @@ class Stage:
     def undisturbed(self) -> Iterator[str]:
         """Let the window pass, run once more, let the training end: what is wrong then."""
         self.endpoint.advance(AFTER_THE_WINDOW)
-        yield from _complaint(self.ground, *self.story.command)
+        yield from complaint(self.ground, *self.story.command)
         self.endpoint.advance(AFTER_THE_WINDOW)
-        yield from _complaint(self.ground, str(COMMAND), "plan", "--detailed-exitcode")
-
-
-def _complaint(ground: Ground, *command: str) -> Iterator[str]:
-    """What a command says if it doesn't end with 0."""
-    end = ended(ground.start(*command))
-    if end.code:
-        yield f"{Path(command[0]).name} {command[1]} ended with {end.code}: {end.said}"
+        yield from complaint(self.ground, *CHECK)
