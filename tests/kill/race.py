@@ -69,9 +69,10 @@ class Round:
     seconds: float
 
     def __str__(self) -> str:
+        told = "; ".join(self.wrong) or "ok"
         return (
-            f"seed {self.seed}: {self.strikes} faults in {self.calls} calls, {self.creates} of them "
-            f"creates, codes {self.codes}: {'; '.join(self.wrong) or 'ok'} ({self.seconds:.1f} s)"
+            f"seed {self.seed}: {self.strikes} faults in {self.calls} calls, {self.creates} of "
+            f"them creates, ended with {self.codes}: {told} ({self.seconds:.1f} s)"
         )
 
 
