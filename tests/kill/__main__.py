@@ -10,10 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.kill.moments import Point
 from tests.kill.pool import in_processes, say
 from tests.kill.stories import STORIES
-from tests.kill.trial import Bench, Verdict, bench_for
+from tests.kill.trial import bench_for, trial_of
 
 
 def main(word: str = "") -> int:
@@ -22,7 +21,7 @@ def main(word: str = "") -> int:
         told = [story for story in STORIES if word in story.name]
         benches = [bench_for(story, Path(folder, story.name)) for story in told]
         points = [(bench, point) for bench in benches for point in bench.points]
-        verdicts = list(in_processes(_trial, points))
+        verdicts = list(in_processes(trial_of, points))
     failures = [verdict for verdict in verdicts if verdict.wrong]
     for verdict in failures:
         say(f"FAILED {verdict}")
@@ -33,11 +32,6 @@ def main(word: str = "") -> int:
         "file twice, and one copy is left over"
     )
     return 1 if failures or not verdicts else 0
-
-
-def _trial(given: tuple[Bench, Point]) -> Verdict:
-    bench, point = given
-    return bench.trial(point)
 
 
 if __name__ == "__main__":

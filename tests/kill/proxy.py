@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 
 from tests.kill.moments import Moment, Point, Seen
 
-LONGEST_DEATH = 20.0
+LONGEST_DEATH, LONGEST_WAIT = 20.0, 4.0
+LAST_LOOK = "GET /v1/files"
+"""What a pass asks for last before it writes."""
 
 
 class Killed(Exception):
@@ -34,7 +36,7 @@ class Proxy:
     base_url: str = ""
     runners: dict[str, Popen[str]] = field(default_factory=dict)
     point: Point | None = None
-    start: Barrier | None = None
+    meeting: Barrier | None = None
     seen: list[Seen] = field(default_factory=list)
     killed_in: Seen | None = None
     _numbers: Counter[str] = field(default_factory=Counter)
@@ -51,11 +53,24 @@ class Proxy:
             self._numbers[key] += 1
             return self._numbers[key]
 
-    def line_up(self, number: int) -> None:
-        """Hold a first request until every runner has come as far, or one will never."""
-        if self.start and number == 1:
+    def gather(self, runners: int) -> None:
+        """Let so many runners meet before they write: none then has seen what another does."""
+        self.meeting = Barrier(runners, action=self._met) if runners > 1 else None
+
+    def _met(self) -> None:
+        self.meeting = None
+
+    def disperse(self) -> None:
+        """Let nobody wait any longer."""
+        meeting, self.meeting = self.meeting, None
+        if meeting:
+            meeting.abort()
+
+    def line_up(self, seen: Seen) -> None:
+        """Hold a runner's last look until the others come to theirs, or seem not to come."""
+        if self.meeting and str(seen) == LAST_LOOK:
             with suppress(BrokenBarrierError):
-                self.start.wait(LONGEST_DEATH)
+                self.meeting.wait(LONGEST_WAIT)
 
     def reached(self, key: str, number: int, seen: Seen, moment: Moment) -> None:
         """Kill the runner if this is the point; of several runners the first to reach it."""
@@ -67,6 +82,7 @@ class Proxy:
             self.killed_in = seen
         self.runners[key].kill()
         self.runners[key].wait(LONGEST_DEATH)
+        self.disperse()
         raise Killed
 
 
@@ -111,7 +127,7 @@ class _Passage:
         if head == b"\r\n":  # connected, and said nothing
             return
         self._read(head)
-        self._proxy.line_up(self._number)
+        self._proxy.line_up(self._seen)
         with socket.create_connection(self._proxy.upstream, timeout=60) as upstream:
             self._pass_on(head, upstream)
             reply = b"".join(iter(lambda: upstream.recv(65536), b""))

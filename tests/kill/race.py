@@ -2,7 +2,8 @@
 
 python -m tests.kill.race [ROUNDS] [FIRST SEED]
 
-A round has a project and a sandbox of its own. Its seed draws what goes wrong; which runner comes
+A round has a project and a sandbox of its own. Its seed draws what goes wrong. The runners look at
+the endpoint before either writes, where the faults let both come so far; which of them comes
 first is the machine's chance. Then the faults end and the window passes: each spec has one job.
 """
 
@@ -22,10 +23,11 @@ from typing import Any
 from tests.kill.endpoint import Endpoint, fresh_endpoint
 from tests.kill.judge import held_by, too_many, unfinished
 from tests.kill.pool import in_processes, say
+from tests.kill.proxy import Proxy, proxy_to
 from tests.kill.runners import Ground, complaint, ended
 from tests.kill.stories import AFTER_THE_WINDOW, CHECK, INSTALLED, PAIR
 
-ROUNDS, UNDISTURBED = 50, 3
+ROUNDS, RUNNERS, UNDISTURBED = 50, 2, 3
 ANYWHERE: tuple[dict[str, Any], ...] = (
     {"what": "lose_request"},
     {"what": "lose_reply"},
@@ -86,10 +88,12 @@ def fault_plan(seed: int) -> dict[str, Any]:
 def run_round(folder: Path, seed: int) -> Round:
     """Two runners at once while calls go wrong, then what time and calm make of it."""
     begun = time.monotonic()
-    with _arena(folder) as (ground, endpoint):
+    with _arena(folder) as (ground, endpoint, proxy):
+        proxy.gather(RUNNERS)
         endpoint.break_down(fault_plan(seed))
-        runners = [ground.start(*INSTALLED) for _ in range(2)]
+        runners = [ground.start(*INSTALLED) for _ in range(RUNNERS)]
         codes = tuple(ended(runner).code for runner in runners)
+        proxy.disperse()
         strikes, calls = endpoint.recover(), endpoint.calls()
         wrong = [*too_many(held_by(endpoint), PAIR.specs), *_calm(ground, endpoint)]
     return Round(
@@ -117,13 +121,16 @@ def _calm(ground: Ground, endpoint: Endpoint) -> Iterator[str]:
 
 
 @contextmanager
-def _arena(folder: Path) -> Iterator[tuple[Ground, Endpoint]]:
-    """A copy of the project and a fresh sandbox."""
+def _arena(folder: Path) -> Iterator[tuple[Ground, Endpoint, Proxy]]:
+    """A copy of the project, a fresh sandbox, and a proxy between the two."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
         root = Path(own, "project")
         shutil.copytree(folder / "project", root)
-        with fresh_endpoint(Path(own, "sandbox")) as endpoint:
-            yield Ground(root, endpoint.base_url, folder / "cache"), endpoint
+        with (
+            fresh_endpoint(Path(own, "sandbox")) as endpoint,
+            proxy_to(endpoint.base_url) as proxy,
+        ):
+            yield Ground(root, proxy.base_url, folder / "cache"), endpoint, proxy
 
 
 def main(rounds: int = ROUNDS, first: int = 1) -> int:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
-from threading import Barrier
 
 from tests.kill.endpoint import Endpoint, fresh_endpoint
 from tests.kill.judge import Held, held_by, too_many, unfinished
@@ -85,6 +84,12 @@ class Bench:
             yield f"no job uses the files {held.orphans}"
 
 
+def trial_of(given: tuple[Bench, Point]) -> Verdict:
+    """A trial as another process is asked for it."""
+    bench, point = given
+    return bench.trial(point)
+
+
 def bench_for(story: Story, folder: Path) -> Bench:
     """Tell a story twice undisturbed: what its runners do is where they can be killed."""
     bench = plain_bench(story, folder)
@@ -143,10 +148,11 @@ class Stage:
         dying = {"DIE_BEFORE": f"{kind} {point.number}"} if kind else {}
         count = self.story.runners
         self.proxy.point = None if kind else point
-        self.proxy.start = Barrier(count) if count > 1 else None
+        self.proxy.gather(count)
         started = [self.start(f"sk-{number}", **dying) for number in range(count)]
         codes = [ended(runner).code for runner in started]
-        self.proxy.point = self.proxy.start = None
+        self.proxy.point = None
+        self.proxy.disperse()
         return codes
 
     def start(self, key: str, **environment: str) -> Popen[str]:
