@@ -68,9 +68,10 @@ class Proxy:
 
     def line_up(self, seen: Seen) -> None:
         """Hold a runner's last look until the others come to theirs, or seem not to come."""
-        if self.meeting and str(seen) == LAST_LOOK:
+        meeting = self.meeting
+        if meeting and str(seen) == LAST_LOOK:
             with suppress(BrokenBarrierError):
-                self.meeting.wait(LONGEST_WAIT)
+                meeting.wait(LONGEST_WAIT)
 
     def reached(self, key: str, number: int, seen: Seen, moment: Moment) -> None:
         """Kill the runner if this is the point; of several runners the first to reach it."""
@@ -149,6 +150,8 @@ class _Passage:
             upstream.sendall(closing)
             self._reached(Moment.AFTER_HEADERS)
             body = self._from_runner.read(self._length)
+            if len(body) < self._length:  # killed in another of its requests
+                raise Killed
             upstream.sendall(body[:-1])
             self._reached(Moment.AFTER_BODY)
             upstream.sendall(body[-1:])
