@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli.turns import one_at_a_time
 from reconciler.dataset.cache import open_cache
 from reconciler.engine import World
 from reconciler.errors import SettingsError
@@ -44,6 +45,7 @@ def open_world(scope: Scope, screen: Screen) -> Iterator[World]:
             progress=screen.sent,
             examined=screen.examined,
             cache=open_cache(os.environ),
+            turn=lambda: one_at_a_time(private_folder(scope.root) / "uploading.lock"),
         )
 
 

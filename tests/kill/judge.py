@@ -18,20 +18,10 @@ class Held:
     creates: int
 
     @property
-    def used(self) -> set[str]:
-        """The files that jobs were made with, by id."""
-        return {job[use] for job in self.jobs for use in ("training_file", "validation_file")}
-
-    @property
     def orphans(self) -> list[str]:
-        """The names of files that no job uses."""
-        return sorted(file["filename"] for file in self.files if file["id"] not in self.used)
-
-    @property
-    def twins(self) -> list[str]:
-        """Of the orphans those whose bytes are those of a file that is used."""
-        names = {file["filename"] for file in self.files if file["id"] in self.used}
-        return [name for name in self.orphans if name in names]
+        """The names of files that no job was made with."""
+        used = {job[use] for job in self.jobs for use in ("training_file", "validation_file")}
+        return sorted(file["filename"] for file in self.files if file["id"] not in used)
 
 
 def held_by(endpoint: Endpoint) -> Held:

@@ -39,7 +39,6 @@ def test_a_spec_without_its_model_is_seen() -> None:
     assert list(unfinished(Held((job("a", status="running"),), (), creates=1), 1))
 
 
-def test_a_file_that_no_job_uses_is_an_orphan_and_a_twin_if_its_bytes_are_used() -> None:
+def test_a_file_that_no_job_uses_is_an_orphan_also_where_its_bytes_are_used() -> None:
     held = Held((job("a"),), (file("file-1"), file("file-2"), file("file-3", "other")), creates=1)
     assert held.orphans == ["other", "shop.0123456789abcdef.jsonl"]
-    assert held.twins == ["shop.0123456789abcdef.jsonl"]

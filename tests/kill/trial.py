@@ -31,13 +31,11 @@ class Verdict:
     story: str
     point: Point
     wrong: tuple[str, ...]
-    twins: tuple[str, ...]
     was_reached: bool
     seconds: float
 
     def __str__(self) -> str:
-        twins = f"{len(self.twins)} files were uploaded twice" if self.twins else ""
-        told = "; ".join(filter(None, [*self.wrong, twins])) or "ok"
+        told = "; ".join(self.wrong) or "ok"
         return f"{self.story}, {self.point}: {told} ({self.seconds:.1f} s)"
 
 
@@ -71,16 +69,12 @@ class Bench:
             wrong.append(f"it was killed in {killed_in}")
         wrong += self._judged(held)
         seconds = time.monotonic() - begun
-        return Verdict(
-            self.story.name, point, tuple(wrong), tuple(held.twins), was_reached, seconds
-        )
+        return Verdict(self.story.name, point, tuple(wrong), was_reached, seconds)
 
     def _judged(self, held: Held) -> Iterator[str]:
         yield from too_many(held, self.story.specs)
         yield from unfinished(held, self.story.specs)
-        # Two runners upload the same bytes at the same time, and one copy is of no use: counted.
-        lone = [name for name in held.orphans if name not in held.twins]
-        if lone or (held.twins and self.story.runners == 1):
+        if held.orphans:
             yield f"no job uses the files {held.orphans}"
 
 
