@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test check fix golden bench big lock schemas clean
+.PHONY: demo test check fix golden bench big kill race lock schemas clean
 
 demo: .venv/demo.stamp
 	$(BIN)/reconcile demo
@@ -38,6 +38,12 @@ bench: .venv/dev.stamp
 
 big: .venv/dev.stamp
 	$(BIN)/python benchmarks/large_file.py
+
+kill: .venv/dev.stamp
+	$(BIN)/python -m tests.kill
+
+race: .venv/dev.stamp
+	$(BIN)/python -m tests.kill.race
 
 lock: .venv/dev.stamp
 	$(BIN)/uv pip compile pyproject.toml --extra action --universal --generate-hashes --no-emit-index-url \

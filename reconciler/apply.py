@@ -7,8 +7,10 @@ answer that says neither yes nor no is left in doubt: a later pass looks before 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -72,6 +74,7 @@ class Effects:
         nonce: a fresh unguessable text a claim.
         revision: the checkout, looked at anew.
         progress: told the bytes of an upload as they leave.
+        turn: entered for each upload: one runner at a time, as far as anybody can tell.
     """
 
     root: Path
@@ -81,6 +84,7 @@ class Effects:
     nonce: Callable[[], str]
     revision: Callable[[], Revision]
     progress: Progress
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def apply(plan: Plan, effects: Effects) -> Iterator[Outcome]:
@@ -121,10 +125,10 @@ class _Run:
 
     def _upload(self, action: Upload) -> Outcome:
         path = self.effects.root / action.path
+        progress = partial(self.effects.progress, action)
         try:
-            file = self.effects.writer.upload(
-                path, action.file_name, action.sha256, lambda n: self.effects.progress(action, n)
-            )
+            with self.effects.turn():
+                file = self.effects.writer.upload(path, action.file_name, action.sha256, progress)
         except (ProviderError, DatasetChanged, OSError) as error:
             self.broken.add(action.file_name)
             return Outcome(action, Result.FAILED, str(error))

@@ -6,7 +6,7 @@ Level-triggered: a pass looks at everything anew; nothing depends on what woke i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -86,6 +86,7 @@ class World:
         progress: told the bytes of an upload as they leave.
         examined: told how far datasets were examined.
         cache: where facts of datasets are kept between runs; None for nowhere.
+        turn: entered for each upload: one runner at a time, as far as anybody can tell.
     """
 
     connect: Callable[[Project], AbstractContextManager[Connection]]
@@ -96,6 +97,7 @@ class World:
     progress: Progress
     examined: Examined = lambda _path, _size, _count: None
     cache: FactsCache | None = None
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def _effects(request: Request, world: World, connection: Connection, ledger: Led
         nonce=world.nonce,
         revision=world.revision,
         progress=world.progress,
+        turn=world.turn,
     )
 
 

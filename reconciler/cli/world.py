@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import TYPE_CHECKING
 
 from reconciler.cli.ledgers import Ledgers, private_folder
+from reconciler.cli.turns import one_at_a_time
 from reconciler.dataset.cache import open_cache
 from reconciler.engine import World
 from reconciler.errors import SettingsError
@@ -50,6 +51,7 @@ def open_world(
             progress=screen.sent,
             examined=screen.examined,
             cache=open_cache(os.environ),
+            turn=lambda: one_at_a_time(private_folder(scope.root) / "uploading.lock"),
         )
 
 
@@ -134,8 +136,11 @@ def _remote(endpoint: Endpoint) -> Iterator[Connection]:
 
 @contextmanager
 def _provider(endpoint: Endpoint, key: str) -> Iterator[Connection]:
+    from stamina.instrumentation import set_on_retry_hooks
+
     from reconciler.providers.openai import OpenAIProvider
 
+    set_on_retry_hooks([])  # its log lines, "stamina.retry_scheduled", say nothing to people
     provider = OpenAIProvider(endpoint, key)
     try:
         yield Connection(endpoint, provider, provider)

@@ -175,8 +175,8 @@ class OpenAIProvider:
     ) -> RemoteFile:
         """Send a file, by parts if it is large, and wait until it is usable.
 
-        An upload that fails in passing is sent again: it costs nothing, and the earliest of two
-        equal files is used.
+        Whether it is there is asked before it is sent, and before it is sent again: another runner
+        may have sent it, or a reply have been lost.
         """
         calls = _FileCalls(self._client, self._file_rows)
         return self._usable(uploads.send(calls, path, name, sha256, self._limits, progress))
@@ -312,9 +312,14 @@ class _FileCalls:
             self._client.uploads.with_raw_response.cancel(upload_id, timeout=CANCEL_TIMEOUT)
 
     def find(self, name: str, size: int) -> Raw | None:
-        """A file of this name and size that is there."""
-        there = (raw for raw in self._files() if text_of(raw, "filename") == name)
-        return next((raw for raw in there if raw.get("bytes") == size), None)
+        """The earliest usable file of this name and size that is there."""
+        files = ((read_file(raw), raw) for raw in self._files())
+        there = {
+            (file.created_at, file.id): raw
+            for file, raw in files
+            if file.is_usable and (file.name, file.bytes) == (name, size)
+        }
+        return there[min(there)] if there else None
 
 
 # ---- what went wrong -----------------------------------------------------------------------------

@@ -107,6 +107,8 @@ class Writer(Protocol):
     ) -> RemoteFile:
         """Send a file, of any size that the service takes, and wait until it is usable.
 
+        One of this name and size that is there by now, of whomever, is taken instead.
+
         Args:
             path, name: the file on disk, and what the service is to call it.
             sha256: the digest it had when it was checked.

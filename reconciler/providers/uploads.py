@@ -87,7 +87,7 @@ class FileCalls(Protocol):
         """Give an upload up."""
 
     def find(self, name: str, size: int) -> Raw | None:
-        """The file object of a file that is there."""
+        """The file object of a usable file that is there."""
 
 
 class _Expired(ProviderError):
@@ -101,7 +101,7 @@ class _Stopped(Exception):
 def send(
     calls: FileCalls, path: Path, name: str, sha256: str, limits: UploadLimits, progress: Progress
 ) -> Raw:
-    """Send a file under a name, and return its object as the service gave it.
+    """Send a file under a name, unless it is there, and return its object as the service gave it.
 
     Args:
         sha256: what the file must still be.
@@ -124,9 +124,14 @@ def send(
             piece = source.piece(0, size, sha256)
             meter = _Meter(progress)
             return _retried(
-                lambda: calls.whole(name, _body(CheckedStream(piece, meter.sent))), limits.patience
+                lambda: (
+                    calls.find(name, size)
+                    or calls.whole(name, _body(CheckedStream(piece, meter.sent)))
+                ),
+                limits.patience,
             )
-        return _Upload(calls, source.survey(sha256, limits.part), name, limits, progress).send()
+        survey = source.survey(sha256, limits.part)
+        return calls.find(name, size) or _Upload(calls, survey, name, limits, progress).send()
 
 
 # ---- the file on disk ----------------------------------------------------------------------------

@@ -233,7 +233,8 @@ def test_what_was_uploaded_is_what_was_checked(
     told: list[int] = []
     file = provider.upload(path, "shop.0.jsonl", digest, told.append)
     assert sum(told) == file.bytes == path.stat().st_size
-    assert path.read_bytes() in relay.sent[0].body
+    (sent,) = (sent for sent in relay.sent if sent.method == "POST")
+    assert path.read_bytes() in sent.body
 
 
 def test_a_file_that_changed_after_its_check_is_never_stored(
@@ -251,14 +252,32 @@ def test_an_upload_that_fails_in_passing_is_sent_again_whole(
 ) -> None:
     path, digest = dataset(tmp_path)
 
+    sent_before: list[Sent] = []
+
     def fail_once(sent: Sent, forward: Forward) -> Reply:
-        is_first = len(relay.sent) == 1
-        return Reply(503, b"{}") if is_first else forward(sent)
+        if sent.method == "POST" and not sent_before:
+            sent_before.append(sent)
+            return Reply(503, b"{}")
+        return forward(sent)
 
     relay.spoil = fail_once
     file = provider.upload(path, "shop.0.jsonl", digest, nothing)
     assert file.bytes == path.stat().st_size
-    assert [sent.path for sent in relay.sent] == ["/v1/files"] * 2
+    assert [sent.method for sent in relay.sent] == ["GET", "POST"] * 2
+
+
+def test_an_upload_whose_reply_was_lost_is_found_and_not_sent_again(
+    provider: OpenAIProvider, relay: Relay, tmp_path: Path
+) -> None:
+    path, digest = dataset(tmp_path)
+
+    def lose_the_reply(sent: Sent, forward: Forward) -> Reply:
+        reply = forward(sent)
+        return Reply(0, None) if sent.method == "POST" else reply
+
+    relay.spoil = lose_the_reply
+    file = provider.upload(path, "shop.0.jsonl", digest, nothing)
+    assert [file.id] == [one.id for one in provider.files()]
 
 
 # ---- reads ---------------------------------------------------------------------------------------

@@ -134,9 +134,9 @@ def edited(change: Callable[[Any], None]) -> Callable[[Sent, Forward], Reply]:
 def test_a_large_file_arrives_in_parts_as_it_was_checked(upload: Upload) -> None:
     assert upload.is_whole(upload.send())
     assert sorted(upload.calls) == ["complete", *["parts"] * PARTS, "uploads"]
-    begun, completed = upload.relay.sent[0].json, next(filter(to("complete"), upload.relay.sent))
+    begun, completed = (next(filter(to(w), upload.relay.sent)) for w in ("/uploads", "complete"))
     content = upload.path.read_bytes()
-    assert begun == {
+    assert begun.json == {
         "bytes": len(content),
         "filename": NAME,
         "mime_type": "text/jsonl",
