@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test check fix golden bench big kill race lock schemas clean
+.PHONY: demo test check fix golden bench big kill race simulate mutants table lock schemas clean
 
 demo: .venv/demo.stamp
 	$(BIN)/reconcile demo
@@ -44,6 +44,15 @@ kill: .venv/dev.stamp
 
 race: .venv/dev.stamp
 	$(BIN)/python -m tests.kill.race
+
+simulate: .venv/dev.stamp
+	$(BIN)/python -m tests.simulation --seeds 20000 --seconds 3600
+
+mutants: .venv/dev.stamp
+	$(BIN)/python -m tests.simulation.mutants
+
+table: .venv/dev.stamp
+	$(BIN)/python -m tests.simulation.table
 
 lock: .venv/dev.stamp
 	$(BIN)/uv pip compile pyproject.toml --extra action --universal --generate-hashes --no-emit-index-url \

@@ -66,7 +66,7 @@ def test_what_one_machine_has_claimed_another_holds(
     lost = shared.run(*SPEND, CI="true")
     assert lost.code == 3, lost.all
     assert "dies" not in said(lost), "a ledger on GitHub outlives the machine"
-    assert not (shared.root / ".reconciler").exists()
+    assert not (shared.root / ".reconciler/ledger").exists()
     relay.spoil = lambda sent, forward: forward(sent)
     held = copied(shared, tmp_path).run(*SPEND)
     assert held.code == 3, said(held)

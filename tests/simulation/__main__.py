@@ -24,6 +24,7 @@ def main(
     seconds: Annotated[float, typer.Option(help="Go on with more seeds for so long.")] = 0.0,
     first: Annotated[int, typer.Option(help="The first seed.")] = 0,
     processes: int = 2,
+    chunk: Annotated[int, typer.Option(help="Seeds that one process takes at a time.")] = CHUNK,
     until_broken: Annotated[
         str | None, typer.Option(metavar="LAW", help="Stop once this law was broken; '' for any.")
     ] = None,
@@ -34,7 +35,7 @@ def main(
     """Simulate; exit with 1 if a law was broken."""
     if trace is not None:
         raise SystemExit(_show(trace))
-    record = Record(state / f"{sources_digest()}.jsonl")
+    record = Record(state / f"{sources_digest()}-{chunk}.jsonl")
     total, began = Tally(), time.monotonic()
     for tally in record.read().values():
         total.add(tally)
@@ -46,7 +47,8 @@ def main(
         return start < last or time.monotonic() - began < seconds
 
     told = began
-    for tally in run_many(takewhile(wanted, count(first, CHUNK)), record, processes, began + 1e9):
+    firsts = takewhile(wanted, count(first, chunk))
+    for tally in run_many(firsts, chunk, record, processes):
         total.add(tally)
         if time.monotonic() - told > EVERY:
             told = time.monotonic()

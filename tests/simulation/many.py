@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from reconciler.dataset.cache import FactsCache, open_cache
 from tests.simulation.simulate import simulate
 
 CHUNK: Final = 20
+"""Seeds that one process takes at a time."""
 
 
 @dataclass
@@ -88,20 +90,15 @@ class Record:
             file.write(json.dumps({"first": first, "tally": asdict(tally)}) + "\n")
 
 
-def run_many(
-    firsts: Iterator[int], record: Record, processes: int, deadline: float
-) -> Iterator[Tally]:
-    """Simulate chunks until there are none left or the deadline is over; each as it is finished."""
+def run_many(firsts: Iterator[int], size: int, record: Record, processes: int) -> Iterator[Tally]:
+    """Simulate the chunks that no record has; each as it is finished."""
     done = record.read()
     fresh = (first for first in firsts if first not in done)
     with ProcessPoolExecutor(processes) as pool:
         pending: dict[Future[Tally], int] = {}
         while True:
-            while len(pending) < 2 * processes and time.monotonic() < deadline:
-                first = next(fresh, None)
-                if first is None:
-                    break
-                pending[pool.submit(run_chunk, first)] = first
+            for first in islice(fresh, 2 * processes - len(pending)):
+                pending[pool.submit(run_chunk, first, size)] = first
             if not pending:
                 return
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
