@@ -196,6 +196,9 @@ def _told(outcome: Outcome, tell: Tell) -> Outcome:
 
 # ---- waiting -------------------------------------------------------------------------------------
 
+FIRST_PAUSE, LONGER = 0.5, 1.5
+"""Seconds after the first look at a job, and by how much each pause is longer than the last."""
+
 
 def wait(
     request: Request, world: World, listen: Listen, *, pause: float, deadline: float | None = None
@@ -206,7 +209,8 @@ def wait(
         request: which specs to wait for.
         world: the outside.
         listen: told each job with its new events, every time it is looked at.
-        pause: seconds between two looks.
+        pause: the longest time between two looks, in seconds; the first ones are shorter, for a
+            job that can't be trained fails soon.
         deadline: seconds to wait at the most; None for as long as it takes.
 
     Returns:
@@ -215,7 +219,7 @@ def wait(
     seen = look(request, world)
     jobs = [action.job_id for action in seen.plan.waits]
     with world.connect(seen.loaded.project) as connection:
-        waited = 0.0
+        waited, pauses = 0.0, _pauses(pause)
         latest: dict[str, str] = {}
         ended: list[Job] = []
         while jobs and (deadline is None or waited < deadline):
@@ -223,9 +227,17 @@ def wait(
             ended += [job for job in followed if job and job.status.is_terminal]
             jobs = [job.id for job in followed if job and not job.status.is_terminal]
             if jobs:
-                world.sleep(pause)
-                waited += pause
+                slept = next(pauses)
+                world.sleep(slept)
+                waited += slept
     return look(request, world), tuple(ended)
+
+
+def _pauses(longest: float) -> Iterator[float]:
+    pause = FIRST_PAUSE
+    while True:
+        yield min(pause, longest)
+        pause *= LONGER
 
 
 def _follow(reader: Reader, job_id: str, latest: dict[str, str], listen: Listen) -> Job | None:

@@ -415,6 +415,25 @@ def test_what_real_jobs_show_otherwise_contradicts_no_adoption(
     assert not look(scene.request, scene.world).plan.writes
 
 
+def test_who_waits_looks_often_at_first_and_then_less_often(scene: Scene) -> None:
+    scene.relay.spoil = always_running
+    slept: list[float] = []
+    scene.apply()
+    world = replace(scene.world, sleep=slept.append)
+    wait(scene.request, world, lambda _job, _events: None, pause=3, deadline=12)
+    assert slept == [0.5, 0.75, 1.125, 1.6875, 2.53125, 3, 3]
+
+
+def always_running(sent: Sent, forward: Forward) -> Reply:
+    reply = forward(sent)
+    if not sent.path.startswith("/v1/fine_tuning/jobs") or reply.body is None:
+        return reply
+    answer = json.loads(reply.body)
+    for job in answer.get("data", [answer]):
+        job |= {"status": "running", "finished_at": None, "fine_tuned_model": None}
+    return Reply(reply.status, json.dumps(answer).encode(), reply.headers)
+
+
 def test_the_bill_of_the_examples_is_what_the_plan_said(tmp_path: Path) -> None:
     """Two counters that know nothing of each other, ours and the sandbox's, agree."""
     shutil.copytree(CHECKOUT / "specs", tmp_path / "specs")

@@ -26,6 +26,7 @@ class Laws:
         account: the truth.
         ledgers: owner -> its ledger, without the line before it.
         digests: run key -> SHA-256 of training and validation file.
+        needed: run keys that a spec needs now; duplicates of others are left to end.
         refused: owner and run key whose refusal a runner was told and had written down.
         retried: run keys that a person asked to train again.
         broken: what was broken, in words.
@@ -34,6 +35,7 @@ class Laws:
     account: Account
     ledgers: Mapping[str, Ledger]
     digests: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    needed: frozenset[str] = frozenset()
     refused: set[tuple[str, str]] = field(default_factory=set)
     retried: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
@@ -143,7 +145,7 @@ class Laws:
         """When everybody has looked and nothing goes wrong, a training has one live job at most."""
         alive = Counter((j.made.owner, j.made.key) for j in self.account.jobs() if _is_ours(j))
         for (_, key), count in alive.items():
-            if count > 1:
+            if count > 1 and key in self.needed:
                 self.breach("duplicates are cancelled", f"{count} jobs of {key[:8]} are alive")
 
     def paid_twice(self) -> bool:

@@ -159,6 +159,7 @@ class _Simulation:
         for owner, root in self.roots.items():
             write_project(root, owner, self.scene, specs)
             desired = resolve(load(root, count_tokens=True, cache=self.setting.cache))
+            self.laws.needed = frozenset(training.key for training in desired.trainings)
             for training in desired.trainings:
                 digests = tuple(facts.sha256 for facts in training.datasets)
                 self.laws.digests[training.key] = digests
