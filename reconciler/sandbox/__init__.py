@@ -16,7 +16,8 @@ a small model that is really trained; a fine-tuned model answers what it was tra
     pending    uploads that aren't files yet              limits      how much is taken at a time
     lifecycle  statuses and times (pure)                  work        files checked, model trained
     examples   training files                             training    the small model
-    store      SQLite and a folder                        clock, bases, errors
+    store      SQLite and a folder                        records     what it keeps (pure)
+    clock, bases, errors
 
 Importing this package imports none of them: they come with the first use of a name.
 """

@@ -6,8 +6,8 @@ that from its having been done at that moment.
 
 from reconciler.sandbox import lifecycle
 from reconciler.sandbox.lifecycle import Status
+from reconciler.sandbox.records import JobRecord
 from reconciler.sandbox.state import Sandbox
-from reconciler.sandbox.store import JobRecord
 
 
 def come_true(sandbox: Sandbox, now: float) -> None:

@@ -21,8 +21,8 @@ from reconciler.sandbox.bounds import (
 from reconciler.sandbox.call import Call, FormContent, Json, Raw, listed
 from reconciler.sandbox.errors import ApiError, invalid, unknown_file
 from reconciler.sandbox.examples import check_upload
+from reconciler.sandbox.records import FileRecord, Page
 from reconciler.sandbox.state import Sandbox
-from reconciler.sandbox.store import FileRecord, Page
 from reconciler.sandbox.upload import FileField, Form
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")

@@ -22,7 +22,7 @@ from reconciler.sandbox.progress import (
     event_objects,
     job_object,
 )
-from reconciler.sandbox.store import FileRecord, JobRecord, Page
+from reconciler.sandbox.records import FileRecord, JobRecord, Page
 
 _PAGE: Final = Range(1, 100)
 _MARK: Final = re.compile(r"metadata\[(.*)\]", re.DOTALL)

@@ -16,7 +16,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Final
 
-from reconciler.sandbox.store import FileRecord, Store, insert_file, insert_lifespan
+from reconciler.sandbox.records import FileRecord
+from reconciler.sandbox.store import Store, insert_file, insert_lifespan
 
 _CHUNK: Final = 1024 * 1024
 

@@ -19,7 +19,7 @@ from reconciler.sandbox.lifecycle import (
     status_at,
     trained_at,
 )
-from reconciler.sandbox.store import JobRecord, OutcomeRecord
+from reconciler.sandbox.records import JobRecord, OutcomeRecord
 from reconciler.sandbox.work import COLUMNS, course_of
 
 Json = dict[str, object]

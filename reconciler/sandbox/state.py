@@ -10,7 +10,8 @@ from reconciler.sandbox.errors import unknown_job, unknown_model
 from reconciler.sandbox.lifecycle import Status
 from reconciler.sandbox.limits import OPENAI_LIMITS, Limits
 from reconciler.sandbox.progress import Progress, checkpoint_names
-from reconciler.sandbox.store import JobRecord, Store
+from reconciler.sandbox.records import JobRecord
+from reconciler.sandbox.store import Store
 from reconciler.sandbox.work import Trainer, course_of
 
 CountTokens = Callable[[str, str], int]

@@ -16,13 +16,14 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from reconciler.sandbox.clock import Clock, Timeline
-from reconciler.sandbox.fate import ORDINARY_FILE, ORDINARY_JOB, FileFate, JobError, JobFate
+from reconciler.sandbox.fate import ORDINARY_FILE, FileFate, JobError, JobFate
 from reconciler.sandbox.lifecycle import Pause
+from reconciler.sandbox.records import FileRecord, JobRecord, OutcomeRecord, Page
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS sandbox (id TEXT NOT NULL, simulated REAL, wall REAL, speed REAL);
@@ -52,79 +53,6 @@ CREATE TABLE IF NOT EXISTS deleted_models (name TEXT PRIMARY KEY);
 """
 Row = tuple[Any, ...]
 _ALPHABET: Final = string.ascii_letters + string.digits
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """A file as the API lists it; its bytes are at `Store.path_of(id)`.
-
-    Attributes:
-        created_at: Simulated seconds, as all times.
-        lifespan: Seconds after that in which the file is there; None if it stays.
-    """
-
-    id: str
-    created_at: float
-    purpose: str
-    filename: str
-    bytes: int
-    lifespan: int | None = None
-    fate: FileFate = ORDINARY_FILE
-
-
-@dataclass(frozen=True)
-class JobRecord:
-    """What was asked for when a job was created, and the names given to it then."""
-
-    id: str
-    created_at: float
-    model: str
-    base: str
-    model_name: str
-    training_file: str
-    validation_file: str | None
-    size: int
-    method: str
-    hyperparameters: dict[str, float | str]
-    suffix: str | None
-    seed: int
-    metadata: dict[str, str] | None
-    integrations: list[object]
-    result_file: str
-    cancelled_at: float | None = None
-    pauses: tuple[Pause, ...] = ()
-    fate: JobFate = ORDINARY_JOB
-
-
-@dataclass(frozen=True)
-class OutcomeRecord:
-    """What became of a job's files and training.
-
-    Attributes:
-        error: `code`, `message` and `param` of what is wrong with the files; None if nothing is.
-        tokens: Tokens in the training file, one epoch.
-        hyperparameters: The requested ones with each "auto" resolved.
-        total_steps: Steps of all epochs.
-    """
-
-    error: dict[str, str | None] | None
-    tokens: int
-    hyperparameters: dict[str, float]
-    total_steps: int
-
-    @property
-    def n_epochs(self) -> int:
-        """Epochs trained."""
-        return int(self.hyperparameters["n_epochs"])
-
-
-@dataclass(frozen=True)
-class Page:
-    """Which part of a list is asked for."""
-
-    after: str | None
-    limit: int
-    is_ascending: bool = False
 
 
 class Store:

@@ -19,8 +19,8 @@ from reconciler.sandbox.call import Call, FormContent, Json
 from reconciler.sandbox.errors import ApiError, invalid, unknown_upload
 from reconciler.sandbox.files import check_content, check_purpose, file_object, read_lifespan
 from reconciler.sandbox.pending import UploadRecord
+from reconciler.sandbox.records import FileRecord
 from reconciler.sandbox.state import Sandbox
-from reconciler.sandbox.store import FileRecord
 from reconciler.sandbox.upload import FileField, Form
 
 PURPOSES: Final = ("assistants", "batch", "fine-tune", "vision")

@@ -20,7 +20,8 @@ from reconciler.sandbox import examples, lifecycle, training
 from reconciler.sandbox.bases import Base, base_named
 from reconciler.sandbox.examples import Format, Json, Lesson
 from reconciler.sandbox.lifecycle import Course
-from reconciler.sandbox.store import FileRecord, JobRecord, OutcomeRecord, Store
+from reconciler.sandbox.records import FileRecord, JobRecord, OutcomeRecord
+from reconciler.sandbox.store import Store
 from reconciler.sandbox.training import Example, Settings, Step, Text
 
 CountTokens = Callable[[str, str], int]

@@ -9,7 +9,8 @@ from typing import Any
 
 from openai import OpenAI
 
-from reconciler.sandbox.store import FileRecord, Page, Store
+from reconciler.sandbox.records import FileRecord, Page
+from reconciler.sandbox.store import Store
 
 
 def test_a_folder_keeps_its_identity_and_another_has_another(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ from reconciler.sandbox.exchange import Exchange
 from reconciler.sandbox.faults import FaultPlan, Faults
 from reconciler.sandbox.lifecycle import Status, is_terminal
 from reconciler.sandbox.limits import Limits
+from reconciler.sandbox.records import JobRecord, OutcomeRecord
 from reconciler.sandbox.state import Sandbox
-from reconciler.sandbox.store import JobRecord, OutcomeRecord, Store
+from reconciler.sandbox.store import Store
 from reconciler.sandbox.work import Trainer
 
 JOBS: Final = "/v1/fine_tuning/jobs"
