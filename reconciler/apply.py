@@ -263,7 +263,8 @@ def _created(job: Job, claim: Claim) -> str:
 
 
 def _in_doubt(error: ReplyLost) -> str:
+    said = str(error).rstrip(".")
     return (
-        f"{error}. The job may exist or not, so nothing is sent again. Run reconcile once more: if "
+        f"{said}. The job may exist or not, so nothing is sent again. Run reconcile once more: if "
         "the job exists it is adopted, else the pass says when and how the doubt can be settled"
     )
