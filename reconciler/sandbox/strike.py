@@ -192,7 +192,8 @@ def _made_at(row: Json) -> int:
 def _looping(call: Call, reply: Json, again: Callable[[Call], Reply]) -> Json:
     if not _rows(reply) and "after" in call.query:
         reply = _object(again(_without(call, lambda name: name == "after")))
-    return reply | {"has_more": bool(_rows(reply))}
+    # An empty page stays as it is: as the end of the list it would be a lie that nobody can see.
+    return reply | {"has_more": bool(_rows(reply)) or bool(reply.get("has_more"))}
 
 
 def _object(reply: Reply) -> Json:

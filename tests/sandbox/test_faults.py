@@ -258,6 +258,14 @@ def test_an_empty_page_says_that_there_are_more(
     assert ids(raw(server, "/fine_tuning/jobs")) == three
 
 
+def test_an_empty_page_stays_one_that_goes_on_whatever_else_strikes(
+    server: Server, control: Control, three: list[str]
+) -> None:
+    control.break_with({"what": "empty_page"}, {"what": "loop_cursor"}, {"what": "stale"})
+    page = raw(server, "/fine_tuning/jobs").json()
+    assert (page["data"], page["has_more"]) == ([], True)
+
+
 def test_an_ignored_cursor_gives_the_first_page_again(
     server: Server, control: Control, three: list[str]
 ) -> None:

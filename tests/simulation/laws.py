@@ -15,7 +15,8 @@ from tests.simulation.account import Account, Made, Seen
 from tests.simulation.look import Look
 
 ENDPOINT: Final = "https://simulated.example/v1"
-LONGEST_STALE: Final = 200.0
+LONGEST_STALE: Final = 210.0
+"""Seconds for which a new job may be missing from a list, with the latency of the answer."""
 
 
 @dataclass
