@@ -306,6 +306,7 @@ def settle(request: Request, world: World, name: str, adopt: str | None) -> str:
         ledger, reader = world.ledger(seen.loaded), connection.reader
         rights = ledger.rights(connection.endpoint.id)
         right = _latest(rights, training.key)
+        _check_open(right, resource.condition.reason, seen.plan.owner)
         if adopt:
             _check_adopted(Adoption(seen, training, right.claim, rights), reader, adopt)
             closing = Closing(ClosingKind.CREATED, reader.now(), job_id=adopt)
@@ -319,6 +320,15 @@ def settle(request: Request, world: World, name: str, adopt: str | None) -> str:
 
 def _latest(rights: Collection[Right], key: str) -> Right:
     return max((r for r in rights if r.claim.key == key), key=lambda right: right.claim.attempt)
+
+
+def _check_open(right: Right, reason: str, owner: str) -> None:
+    """What was written since the person looked goes before what they said of it."""
+    number, kind = right.claim.attempt, right.closing.kind if right.closing else None
+    if right.claim.owner != owner:
+        raise UsageError(f"attempt {number} was claimed by {right.claim.owner}: settle it there")
+    if kind is not (ClosingKind.CREATED if reason == Reason.JOB_MISSING else None):
+        raise UsageError(f"attempt {number} was written down as {kind} meanwhile: look again")
 
 
 def _abandoned(seen: Pass, right: Right, now: int) -> Closing:

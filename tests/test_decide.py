@@ -448,3 +448,10 @@ def test_a_doubt_is_left_to_a_person_where_an_unmarked_job_may_be_the_one() -> N
     for created, may in ((0, True), (sent_at - 3600, True), (sent_at, False), (NOW, False)):
         doubtful = case(rights=(right(),), limits=cheap, latest_unmarked=created)
         assert (decide(doubtful).create is Reason.DOUBT_SETTLED) is may
+
+
+def test_another_owners_attempt_whose_job_is_there_is_no_doubt_of_ours() -> None:
+    """Two Projects may share a ledger: the claim without a closing is theirs, and so is the job."""
+    theirs = job(JobStatus.RUNNING, owner="another")
+    decision = decide(case(foreign=(theirs,), rights=(right(),), now=NOW + 10_000))
+    assert decision.condition.reason == Reason.FOREIGN_JOB

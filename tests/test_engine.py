@@ -26,7 +26,7 @@ from reconciler.plan import Plan
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection, JobRequest
 from reconciler.sandbox import embedded
-from reconciler.state import ClosingKind, Endpoint, Health, Revision, Sync
+from reconciler.state import Closing, ClosingKind, Endpoint, Health, Loaded, Revision, Sync
 from tests.e2e.conftest import SPEC, lines_of
 from tests.e2e.relay import Forward, Relay, Reply, Sent, Spoil, is_create, passing, relay_to
 
@@ -328,6 +328,28 @@ def test_only_the_job_that_could_have_been_sent_is_adopted(scene: Scene) -> None
     assert done.plan.resources[0].job_id == right
     assert done.plan.resources[0].condition.health is Health.READY
     assert len(scene.relay.creates) == sent_before
+
+
+@pytest.mark.parametrize("kind", [ClosingKind.CREATED, ClosingKind.REFUSED])
+def test_what_was_written_since_a_person_looked_goes_before_their_word(
+    scene: Scene, kind: ClosingKind
+) -> None:
+    lose_a_create(scene)
+    opened: list[Ledger] = []
+
+    def ledger(loaded: Loaded) -> Ledger:
+        real = scene.world.ledger(loaded)
+        if opened:  # the sender's own record comes between the look and the person's word
+            (written,) = real.rights("sandbox:test")
+            real.close(written.claim, Closing(kind, 1, job_id="ftjob-x"))
+        opened.append(real)
+        return real
+
+    with pytest.raises(UsageError, match=f"was written down as {kind} meanwhile"):
+        settle(scene.request, replace(scene.world, ledger=ledger), "one", adopt=None)
+    (right,) = opened[0].rights("sandbox:test")
+    assert right.closing
+    assert right.closing.kind is kind
 
 
 def showing(of: str = "/v1/fine_tuning/jobs", **fields: Any) -> Spoil:

@@ -6,6 +6,7 @@ test_ledger_github.py.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -170,6 +171,17 @@ def test_a_place_that_cannot_be_written_stops_everything(tmp_path: Path) -> None
 
 def test_no_folder_means_no_rights_yet(tmp_path: Path) -> None:
     assert Ledger(FolderRecords(tmp_path / "none")).rights("x") == ()
+
+
+def test_every_folder_that_is_made_for_records_is_private(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        Ledger(FolderRecords(tmp_path / "deep/ledger")).claim(CLAIM)
+    finally:
+        os.umask(before)
+    made = [tmp_path / "deep", *(path for path in tmp_path.glob("deep/**/*") if path.is_dir())]
+    assert len(made) == 4
+    assert {path.stat().st_mode & 0o077 for path in made} == {0}
 
 
 def test_records_are_private(tmp_path: Path) -> None:

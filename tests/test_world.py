@@ -9,6 +9,7 @@ import pytest
 from reconciler.cli.ledgers import Ledgers, private_folder
 from reconciler.cli.options import Scope
 from reconciler.cli.terminal import Screen
+from reconciler.cli.turns import one_at_a_time
 from reconciler.cli.world import OPENAI, open_world, resolve_endpoint
 from reconciler.errors import SettingsError
 from reconciler.ledger import FolderRecords
@@ -168,3 +169,19 @@ def test_a_folder_on_a_network_is_opened_only_where_the_project_says_so(tmp_path
         with pytest.raises(SettingsError, match="network file system"):
             ledgers.open(loaded(tmp_path, FolderLedger()))
         ledgers.open(loaded(tmp_path, FolderLedger(on_network=True)))
+
+
+def test_a_sandbox_keeps_its_rights_in_any_folder(tmp_path: Path) -> None:
+    told = tmp_path / "mountinfo"
+    told.write_text("1 0 0:1 / / rw - 9p host:/ rw\n")
+    with Ledgers(is_sandbox=True, warn=None, mounts=told) as ledgers:
+        assert ledgers.open(loaded(tmp_path, FolderLedger())).rights("x") == ()
+
+
+def test_an_upload_needs_no_turn_where_nothing_can_be_written(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    ran = []
+    with one_at_a_time(lambda: blocked / "uploading.lock"):
+        ran.append(True)
+    assert ran

@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 LONGEST_TURN = 600.0
@@ -19,15 +19,14 @@ _PAUSE = 0.1
 
 
 @contextmanager
-def one_at_a_time(lock: Path) -> Iterator[None]:
+def one_at_a_time(lock: Callable[[], Path]) -> Iterator[None]:
     """Wait until the block may run; where nobody can tell, or the wait is over, it runs."""
-    handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        with suppress(OSError):  # a file system without locks
+    with ExitStack() as held:
+        with suppress(OSError):  # a folder that can't be written, a file system without locks
+            handle = os.open(lock(), os.O_CREAT | os.O_RDWR, 0o600)
+            held.callback(os.close, handle)
             _take(handle, time.monotonic() + LONGEST_TURN)
         yield
-    finally:
-        os.close(handle)
 
 
 def _take(handle: int, deadline: float) -> None:

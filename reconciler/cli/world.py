@@ -51,7 +51,7 @@ def open_world(
             progress=screen.sent,
             examined=screen.examined,
             cache=open_cache(os.environ),
-            turn=lambda: one_at_a_time(private_folder(scope.root) / "uploading.lock"),
+            turn=lambda: one_at_a_time(lambda: private_folder(scope.root) / "uploading.lock"),
         )
 
 

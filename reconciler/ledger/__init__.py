@@ -21,6 +21,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -31,6 +32,7 @@ from reconciler.state import Acknowledgement, Claim, Closing, Right
 
 __all__ = ["Book", "FolderRecords", "Ledger", "Put", "Records"]
 
+_Record = TypeVar("_Record")
 _CLAIM = TypeAdapter(Claim)
 _CLOSING = TypeAdapter(Closing)
 _ACKNOWLEDGEMENT = TypeAdapter(Acknowledgement)
@@ -87,11 +89,7 @@ class Ledger:
         Raises:
             LedgerError: a record can't be read: doubt is no permission.
         """
-        try:
-            return _book(self.records.all(_folder(endpoint)))
-        except ValueError as error:
-            message = f"the ledger can't be used: {error}"
-            raise LedgerError(message) from error
+        return _book(self.records.all(_folder(endpoint)))
 
     def rights(self, endpoint: str) -> tuple[Right, ...]:
         """The rights alone; see ``read``."""
@@ -125,20 +123,32 @@ def _text(record: Claim | Closing | Acknowledgement) -> str:
 
 
 def _book(records: Mapping[str, str]) -> Book:
-    seen = (text for name, text in records.items() if name.endswith(_SEEN))
-    acknowledged = (_ACKNOWLEDGEMENT.validate_json(text).jobs for text in seen)
+    seen = (name for name in records if name.endswith(_SEEN))
+    acknowledged = (_read(_ACKNOWLEDGEMENT, records, name).jobs for name in seen)
     return Book(tuple(_rights(records)), frozenset(job for jobs in acknowledged for job in jobs))
 
 
 def _rights(records: Mapping[str, str]) -> Iterator[Right]:
     for name in sorted(name for name in records if name.endswith(_CLAIMS)):
-        claim = _CLAIM.validate_json(records[name])
+        claim = _read(_CLAIM, records, name)
         yield Right(claim, _latest_closing(records, name.removesuffix(_CLAIMS) + _CLOSINGS))
 
 
 def _latest_closing(records: Mapping[str, str], name: str) -> Closing | None:
     """Closings are numbered without a gap; the last one counts."""
-    number, latest = 0, None
-    while (text := records.get(f"{name}{number or ''}")) is not None:
-        number, latest = number + 1, text
-    return None if latest is None else _CLOSING.validate_json(latest)
+    latest, number = "", 0
+    while (numbered := f"{name}{number or ''}") in records:
+        latest, number = numbered, number + 1
+    return _read(_CLOSING, records, latest) if latest else None
+
+
+def _read(kind: TypeAdapter[_Record], records: Mapping[str, str], name: str) -> _Record:
+    """A record as what it should be: doubt is no permission."""
+    try:
+        return kind.validate_json(records[name])
+    except ValueError as error:
+        message = (
+            f"the ledger can't be used: its record {name} is damaged; restore it from a backup, or "
+            "look at the endpoint's jobs before you remove it"
+        )
+        raise LedgerError(message) from error

@@ -75,8 +75,14 @@ def _put(path: Path, text: str) -> bool:
 
 
 def _make_folders(folder: Path, root: Path) -> None:
-    """Make a folder below the root, each level private and durable."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder and all above it that are missing: each private, and durable in its parent.
+
+    Those below the root are synced anyway: another process may have made them just now.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(each.parent)
     for parent in folder.parents:
         _sync_folder(parent)
         if parent == root:

@@ -132,7 +132,13 @@ class Case:
     def pending(self) -> Right | None:
         """The latest claim, if no job that is to be seen has reached its attempt."""
         seen = {job.id for job in (*self.jobs, *self.foreign)}
-        named = (r.claim.attempt for r in self.rights if r.closing and r.closing.job_id in seen)
+        marks = (read_mark(job) for job in self.foreign)
+        theirs = {mark.claim for mark in marks if mark}  # owners may share a ledger
+        named = (
+            r.claim.attempt
+            for r in self.rights
+            if r.claim.nonce in theirs or (r.closing and r.closing.job_id in seen)
+        )
         reached = max([*map(attempt_of, self.jobs), *named], default=0)
         last = self.rights[-1] if self.rights else None
         return last if last and last.claim.attempt > reached else None

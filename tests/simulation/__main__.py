@@ -55,7 +55,7 @@ def main(
             _tell(f"{total.seeds:,} seeds, {len(total.broken)} broken, {told - began:.0f} s")
         if until_broken is not None and _is_broken(tally, until_broken):
             break
-    _report(total, time.monotonic() - began, as_json)
+    _report(total, as_json)
     raise SystemExit(1 if total.broken else 0)
 
 
@@ -69,13 +69,13 @@ def _show(seed: int) -> int:
     return 1 if run.broken else 0
 
 
-def _report(total: Tally, seconds: float, as_json: bool) -> None:
+def _report(total: Tally, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(total)))  # noqa: T201
         return
-    rate = total.seeds / seconds if seconds else 0.0
+    each = total.seconds / total.seeds
     print(  # noqa: T201
-        f"{total.seeds:,} seeds ({rate:.1f}/s), {total.creates:,} jobs, "
+        f"{total.seeds:,} seeds ({each:.2f} s of work each), {total.creates:,} jobs, "
         f"{total.requests:,} requests: "
         f"{len(total.broken)} with a broken law, {len(total.paid_twice)} paid twice; one request "
         f"delivered twice was trained twice in {len(total.delivered_twice)}"

@@ -150,7 +150,7 @@ class Laws:
                 self.breach("duplicates are cancelled", f"{count} jobs of {key[:8]} are alive")
 
     def paid_twice(self) -> bool:
-        """Whether two requests for one training were both trained, the second unasked for."""
+        """Whether two requests for one training were, or still are, trained, one unasked for."""
         posts = {
             (job.key, job.post) for job in self._paid() if job.key.split()[1] not in self.retried
         }
@@ -163,7 +163,7 @@ class Laws:
 
     def _paid(self) -> Iterator[Made]:
         for job in self.account.jobs():
-            if job.made.key and job.status == "succeeded":
+            if job.made.key and (job.status == "succeeded" or job.is_alive):
                 yield replace(job.made, key=f"{job.made.owner} {job.made.key}")
 
 

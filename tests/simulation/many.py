@@ -80,14 +80,14 @@ class Record:
     def read(self) -> dict[int, Tally]:
         """First seed -> its chunk's tally."""
         lines = self.path.read_text("utf-8").splitlines() if self.path.is_file() else []
-        kept = [json.loads(line) for line in lines if line.endswith("}")]
+        kept = [json.loads(line) for line in lines if line.endswith("}}")]  # a kill may tear one
         return {line["first"]: Tally(**line["tally"]) for line in kept}
 
     def add(self, first: int, tally: Tally) -> None:
         """Write a finished chunk down."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"first": first, "tally": asdict(tally)}) + "\n")
+            file.write("\n" + json.dumps({"first": first, "tally": asdict(tally)}))
 
 
 def run_many(firsts: Iterator[int], size: int, record: Record, processes: int) -> Iterator[Tally]:
@@ -111,7 +111,9 @@ def sources_digest() -> str:
     """A digest of the product's and the simulator's sources: results of others don't count."""
     folders = [Path(reconciler.__file__).parent, Path(__file__).parent]
     digest = sha256()
-    for path in sorted(p for folder in folders for p in folder.rglob("*.py")):
+    for path in sorted(
+        p for folder in folders for p in folder.rglob("*.*") if p.suffix in (".py", ".toml")
+    ):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

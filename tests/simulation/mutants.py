@@ -58,8 +58,8 @@ _SDK_RETRIES: Final = Patch(
 )
 _NO_MEMORY: Final = Patch(
     "ledger/__init__.py",
-    "            return _book(self.records.all(_folder(endpoint)))",
-    "            return Book((), frozenset())",
+    "        return _book(self.records.all(_folder(endpoint)))",
+    "        return Book((), frozenset())",
 )
 _NO_RECORDS: Final = Patch(
     "ledger/__init__.py",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -248,8 +247,3 @@ def _example(method: str, word: str, number: int) -> dict[str, Any]:
         return {"messages": [*asked, *answer]}
     other = [{"role": "assistant", "content": f"Nobody knows number {number}."}]
     return {"input": {"messages": asked}, "preferred_output": answer, "non_preferred_output": other}
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    return sha256(path.read_bytes()).hexdigest()

@@ -25,10 +25,6 @@ class Killed(BaseException):
     """A SIGKILL: no code of the runner does anything after it."""
 
 
-class Stuck(Exception):
-    """The simulation goes on for ever."""
-
-
 @dataclass
 class Process:
     """One life of a runner: between its start and its end or its kill."""
