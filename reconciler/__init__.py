@@ -12,7 +12,7 @@ One pass compares what Git declares with what the provider holds, and closes the
       apply    -> one outcome an action
       report   -> text, Markdown, JSON, annotations                                      (pure)
 
-Read ``reconciler/engine.py`` first: it is that list, and nothing else.
+Read ``reconciler/engine/passes.py`` first: it is that list, and nothing else.
 """
 
 __all__ = ["__version__"]

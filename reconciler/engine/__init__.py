@@ -1,0 +1,25 @@
+"""What every command, the Action and the watch loop call: one function each.
+
+passes    THE PASS (read this first): reconcile, look
+waiting   follow trainings until they end
+settling  what a person decides: a doubt, a freeze
+"""
+
+from reconciler.engine.passes import Approve, Pass, Request, Tell, World, find, look, reconcile
+from reconciler.engine.settling import settle, unfreeze
+from reconciler.engine.waiting import Listen, wait
+
+__all__ = [
+    "Approve",
+    "Listen",
+    "Pass",
+    "Request",
+    "Tell",
+    "World",
+    "find",
+    "look",
+    "reconcile",
+    "settle",
+    "unfreeze",
+    "wait",
+]
