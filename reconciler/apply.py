@@ -25,8 +25,8 @@ from reconciler.errors import (
 )
 from reconciler.ledger import Ledger
 from reconciler.ownership import metadata_for, read_mark
-from reconciler.plan import Action, Cancel, Create, Plan, Upload, Wait
-from reconciler.plan.decide import TRAINING_NOT_AVAILABLE
+from reconciler.plan import Action, Cancel, Create, Delete, Plan, Upload, Wait
+from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
 from reconciler.providers.protocol import JobRequest, Writer
 from reconciler.state import Claim, Closing, ClosingKind, Job, Revision
 
@@ -118,6 +118,8 @@ class _Run:
                 return self._create(action)
             case Cancel():
                 return self._cancel(action)
+            case Delete():
+                return self._delete(action)
             case Wait():
                 return Outcome(action, Result.DONE, "under way", action.job_id)
             case _:
@@ -141,6 +143,20 @@ class _Run:
         except ProviderError as error:
             return Outcome(action, Result.FAILED, str(error), action.job_id)
         return Outcome(action, Result.DONE, f"{job.id} {job.status}", job.id)
+
+    def _delete(self, action: Delete) -> Outcome:
+        writer = self.effects.writer
+        try:
+            match action.what:
+                case "model":
+                    writer.delete_model(action.id)
+                case "file":
+                    writer.delete_file(action.id)
+                case _:
+                    assert_never(action.what)
+        except ProviderError as error:
+            return Outcome(action, Result.FAILED, str(error))
+        return Outcome(action, Result.DONE, f"{action.id} deleted")
 
     def _create(self, action: Create) -> Outcome:
         if self.stop:
@@ -196,7 +212,7 @@ class _Run:
         revision = self.plan.revision
         commit = revision.commit + (DIRTY if revision.commit and revision.is_dirty else "")
         return JobRequest(
-            model=training.model,
+            model=action.base,
             method=training.method,
             hyperparameters=training.hyperparameters,
             training_file=ids[0],

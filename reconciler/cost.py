@@ -57,9 +57,11 @@ def estimate(training: Training, catalog: Catalog, prices: Mapping[str, Price]) 
     declared = training.hyperparameters.get("n_epochs", AUTO)
     is_default = declared == AUTO
     price, source = training_price(training.model, catalog, prices)
+    facts = training.training
+    examples = facts.examples if facts else 0
     return Estimate(
-        tokens=training.training.tokens,
-        epochs=default_epochs(training.training.examples) if is_default else cast(int, declared),
+        tokens=facts.tokens if facts else 0,
+        epochs=default_epochs(examples) if is_default else cast(int, declared),
         is_default=is_default,
         price=price,
         source=source,

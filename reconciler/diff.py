@@ -58,11 +58,12 @@ class Difference:
 def diff(desired: Desired, observed: Observed) -> Mapping[str, Difference]:
     """Run key -> how it differs from the earlier training of its name, where there is one."""
     latest = _latest_by_name(observed.jobs, desired.owner)
-    return {
-        training.key: difference
+    by_id = {job.id: job for job in observed.jobs}
+    differences = (
+        (training.key, _difference(training, latest) or _unbound(training, by_id))
         for training in desired.trainings
-        if (difference := _difference(training, latest)) is not None
-    }
+    )
+    return {key: difference for key, difference in differences if difference}
 
 
 def field_changes(before: Fields, after: Fields) -> tuple[FieldChange, ...]:
@@ -98,6 +99,23 @@ def _difference(training: Training, latest: Mapping[str, tuple[Job, Mark]]) -> D
         earlier_tokens=mark.tokens,
         earlier_alive=not job.status.is_terminal,
         changes=field_changes(mark.fields, training_fields(training)) if mark.fields else (),
+    )
+
+
+def _unbound(training: Training, by_id: Mapping[str, Job]) -> Difference | None:
+    """Against the job that the spec adopts for another run key: it tells no digests of its data."""
+    bound = (b for b in training.bindings if b.run_key != training.key and not training.adopted)
+    job = next((by_id[binding.job] for binding in bound if binding.job in by_id), None)
+    if job is None:
+        return None
+    return Difference(
+        name=training.name,
+        earlier_job=job.id,
+        earlier_commit="",
+        earlier_model=job.model,
+        earlier_tokens=job.trained_tokens or 0,
+        earlier_alive=not job.status.is_terminal,
+        changes=(),
     )
 
 

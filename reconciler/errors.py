@@ -7,6 +7,7 @@
     ├── UnreadyModel                a model or job was asked for that isn't there yet: see status
     ├── LedgerError                 the ledger can't be read or written: fix disk, token or network
     ├── WorkerLost                  a process that checked data was ended: give it more memory
+    ├── StalePlan                   what was approved is no longer what would be done: plan again
     ├── DatasetChanged              a file changed between check and upload: run again
     └── ProviderError               the endpoint
         ├── ScanIncomplete          a list may not be whole: nothing is created; run again
@@ -114,6 +115,10 @@ class UnreadyModel(ReconcileError):
 
 class LedgerError(ReconcileError):
     """The ledger of rights to create can't be read or written, so nothing may be created."""
+
+
+class StalePlan(ReconcileError):
+    """A plan was approved, and by now the decisions for its trainings are others."""
 
 
 class DatasetChanged(ReconcileError):

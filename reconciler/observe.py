@@ -6,13 +6,26 @@ only by a complete scan of every job and file, which comes before a create and o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.ledger import Ledger
 from reconciler.ownership import is_our_file, read_mark
 from reconciler.providers.protocol import Reader
-from reconciler.state import ClosingKind, Desired, Endpoint, Job, JobStatus, Observed, Right
+from reconciler.state import (
+    LAST,
+    Checkpoint,
+    ClosingKind,
+    Desired,
+    Endpoint,
+    Job,
+    JobStatus,
+    Observed,
+    Right,
+)
+
+LONGEST_LAG = 3600
+"""Seconds after which a file that no list shows is gone."""
 
 
 def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired) -> Observed:
@@ -24,13 +37,17 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
     """
     book = ledger.read(endpoint.id)
     jobs = _by_id(reader.jobs(owner=desired.owner))
-    jobs |= _by_id(_named(reader, book.rights, jobs))
+    jobs |= _by_id(_named(reader, _names(book.rights, desired), jobs))
     listed = reader.models()
+    files = tuple(reader.files())
     return Observed(
         endpoint=endpoint,
         taken_at=reader.now(),
         jobs=_by_age(jobs.values()),
+        files=tuple(file for file in files if is_our_file(file, desired.owner)),
+        missing_files=frozenset(_missing(jobs.values(), {file.id for file in files}, reader.now())),
         models=frozenset(_answering(reader, jobs.values(), listed)),
+        checkpoints=dict(_checkpoints(reader, jobs.values(), desired)),
         shutdown={model: day for model, day in sorted(listed.items()) if day},
         rights=book.rights,
         acknowledged=book.acknowledged,
@@ -73,14 +90,43 @@ def _bears(job: Job, keys: set[str], desired: Desired) -> bool:
     return mark is not None and (mark.owner == desired.owner or mark.key in keys)
 
 
-def _named(reader: Reader, rights: Iterable[Right], known: Mapping[str, Job]) -> Iterator[Job]:
-    """The jobs that the ledger names and the scan did not show: this endpoint may drop marks."""
+def _names(rights: Iterable[Right], desired: Desired) -> Iterator[str]:
+    """The jobs that the ledger names, and those that Git does."""
     for right in rights:
-        closing = right.closing
-        if closing and closing.kind is ClosingKind.CREATED and closing.job_id not in known:
-            job = reader.job(closing.job_id)
-            if job:
-                yield job
+        if right.closing and right.closing.kind is ClosingKind.CREATED:
+            yield right.closing.job_id
+    for training in desired.trainings:
+        yield from (binding.job for binding in training.bindings)
+
+
+def _named(reader: Reader, names: Iterable[str], known: Mapping[str, Job]) -> Iterator[Job]:
+    """Those that the scan did not show: this endpoint may drop marks, or they never had one."""
+    for name in dict.fromkeys(names):
+        job = None if name in known else reader.job(name)
+        if job:
+            yield job
+
+
+def _missing(jobs: Iterable[Job], listed: Collection[str], now: int) -> Iterator[str]:
+    """The files of jobs that are not listed. A list may lag behind what was sent just now."""
+    for job in jobs:
+        if now - job.created_at > LONGEST_LAG:
+            names = filter(None, (job.training_file, job.validation_file))
+            yield from (name for name in names if name not in listed)
+
+
+def _checkpoints(
+    reader: Reader, jobs: Iterable[Job], desired: Desired
+) -> Iterator[tuple[str, tuple[Checkpoint, ...]]]:
+    """The checkpoints of the jobs that a chain starts from at a step."""
+    parents = (training.parent for training in desired.trainings)
+    keys = {parent.key for parent in parents if parent and parent.checkpoint != LAST}
+    adopted = {job for t in desired.trainings if t.key in keys for job in t.adopted}
+    for job in jobs if keys else ():
+        mark = read_mark(job)
+        is_asked = job.id in adopted or (mark is not None and mark.key in keys)
+        if is_asked and job.status is JobStatus.SUCCEEDED:
+            yield job.id, reader.checkpoints(job.id)
 
 
 def _answering(reader: Reader, jobs: Iterable[Job], listed: Mapping[str, str]) -> Iterator[str]:

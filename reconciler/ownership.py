@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from reconciler.dataset.facts import DatasetFacts
-from reconciler.state import Claim, Job, RemoteFile, Training
+from reconciler.state import LAST, Claim, Job, RemoteFile, Training
 
 KEY = "reconciler.key"
 ATTEMPT = "reconciler.attempt"
@@ -56,13 +56,23 @@ def training_fields(training: Training) -> dict[str, object]:
     """The training fields as they are written, data by digest: what differences are worded in."""
     files = {"training": training.training, "validation": training.validation}
     return {
-        "model": training.model,
+        "model": _source(training),
         "method": training.method,
         "hyperparameters": {k: v for k, v in training.hyperparameters.items() if v != "auto"},
         "dataset": {k: f"sha256:{facts.sha256}" for k, facts in files.items() if facts},
         **({} if training.suffix is None else {"suffix": training.suffix}),
         **({} if training.seed is None else {"seed": training.seed}),
     }
+
+
+def _source(training: Training) -> str:
+    """The base, or what stands for the parent of a chain: a rename of it changes nothing."""
+    parent = training.parent
+    if parent is None:
+        return training.model
+    return (
+        f"from {parent.key[:12]}{'' if parent.checkpoint == LAST else f' step {parent.checkpoint}'}"
+    )
 
 
 def metadata_for(training: Training, claim: Claim, commit: str, tokens: int) -> dict[str, str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from typing import cast
 
 from reconciler.errors import UsageError
 from reconciler.ownership import compact
-from reconciler.spec import AUTO
-from reconciler.state import Desired, Loaded, LoadedSpec, Training
+from reconciler.spec import AUTO, Lifecycle, OnDrift, ParentModel
+from reconciler.state import Binding, Desired, Loaded, LoadedSpec, Parent, Training
 
 KEY_VERSION = 1
 """Version of the key's closed list. A new one must still recognise the keys of the old."""
@@ -38,7 +39,7 @@ def resolve(
     return Desired(
         owner=loaded.owner,
         revision=loaded.revision,
-        trainings=_group([_training(spec) for spec in loaded.specs]),
+        trainings=_group(_trainings({s.document.metadata.name: s for s in loaded.specs})),
         selected=frozenset(spec.document.metadata.name for spec in chosen),
     )
 
@@ -46,19 +47,23 @@ def resolve(
 def run_key(training: Training) -> str:
     """SHA-256 of all that the training depends on, and of nothing else.
 
-    Not in it: names, paths, labels, comments, budget, policy. "auto" is the same as absent, and
-    3 the same as 3.0.
+    Not in it: names, paths, labels, comments, lifecycle, budget, policy. "auto" is the same as
+    absent, and 3 the same as 3.0. A chained training contributes its parent's key, so that a change
+    of a parent is a change of all that rest on it.
     """
+    parent = training.parent
     identity = {
         "v": KEY_VERSION,
-        "model": training.model,
+        "model": {"from": parent.key, "checkpoint": parent.checkpoint}
+        if parent
+        else training.model,
         "method": training.method,
         "hyperparameters": {
             name: _number(value)
             for name, value in training.hyperparameters.items()
             if value != AUTO
         },
-        "training": training.training.sha256,
+        "training": training.training.sha256 if training.training else None,
         "validation": training.validation.sha256 if training.validation else None,
         "seed": training.seed,
         "suffix": training.suffix,
@@ -70,31 +75,88 @@ def _number(value: int | float | str) -> int | float | str:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _training(loaded: LoadedSpec) -> Training:
-    spec = loaded.document.spec
+def _trainings(specs: Mapping[str, LoadedSpec]) -> list[Training]:
+    """The training of each spec, parents before their children. The loader refuses circles."""
+    known: dict[str, Training] = {}
+    asked = list(specs)
+    while asked:
+        source = specs[asked[-1]].document.spec.model
+        above = source.from_ if isinstance(source, ParentModel) else None
+        if above and above not in known:
+            asked.append(above)
+        else:
+            name = asked.pop()
+            known[name] = _training(specs[name], known[above] if above else None)
+    return list(known.values())
+
+
+def _training(loaded: LoadedSpec, parent: Training | None) -> Training:
+    spec, metadata = loaded.document.spec, loaded.document.metadata
     training = Training(
         key="",
-        used_by=(loaded.document.metadata.name,),
-        model=spec.model,
+        used_by=(metadata.name,),
+        model=parent.model if parent else cast(str, spec.model),
         method=spec.method,
         hyperparameters=spec.hyperparameters.declared(),
         training=loaded.training,
         validation=loaded.validation,
         suffix=spec.suffix,
         seed=spec.seed,
+        parent=_parent(spec.model, parent),
+        bindings=(Binding(spec.adopt.job, spec.adopt.run_key),) if spec.adopt else (),
+        lifecycle=spec.lifecycle,
+        is_suspended=spec.suspend,
+        labels=tuple(sorted(metadata.labels)),
     )
+    if spec.adopt and not loaded.training:  # nothing to take a key from but what Git names
+        return replace(training, key=spec.adopt.run_key)
     return replace(training, key=run_key(training))
+
+
+def _parent(source: str | ParentModel, parent: Training | None) -> Parent | None:
+    if parent is None or isinstance(source, str):
+        return None
+    return Parent(source.from_, parent.key, source.checkpoint)
 
 
 def _group(trainings: list[Training]) -> tuple[Training, ...]:
     """One training a key; the first name by the alphabet stands for all that use it."""
-    by_key: dict[str, Training] = {}
+    by_key: dict[str, list[Training]] = {}
     for training in sorted(trainings, key=lambda t: t.name):
-        first = by_key.setdefault(training.key, training)
-        if first is not training:
-            used_by = (*first.used_by, training.name)
-            by_key[training.key] = replace(first, used_by=used_by)
-    return tuple(by_key.values())
+        by_key.setdefault(training.key, []).append(training)
+    return tuple(map(_shared, by_key.values()))
+
+
+def _shared(equals: list[Training]) -> Training:
+    """One training for several specs: of what is allowed the most cautious word of each."""
+    first, *others = equals
+    if not others:
+        return first
+    # One that has data comes first: it can be trained.
+    able = next((training for training in equals if training.training), first)
+    return replace(
+        able,
+        used_by=tuple(training.name for training in equals),
+        bindings=tuple(binding for training in equals for binding in training.bindings),
+        lifecycle=_cautious([training.lifecycle for training in equals]),
+        is_suspended=all(training.is_suspended for training in equals),
+        labels=tuple(sorted(set.intersection(*(set(each.labels) for each in equals)))),
+    )
+
+
+def _cautious(lifecycles: list[Lifecycle]) -> Lifecycle:
+    """What all of them allow: a word that differs among them falls back to the default."""
+    return Lifecycle(
+        on_drift=OnDrift(
+            **{
+                drift: words.pop()
+                for drift in OnDrift.model_fields
+                if len(words := {getattr(each.on_drift, drift) for each in lifecycles}) == 1
+            }
+        ),
+        on_remove="prune" if all(e.on_remove == "prune" for e in lifecycles) else "retain",
+        prevent_retrain=any(each.prevent_retrain for each in lifecycles),
+    )
 
 
 def _matches(spec: LoadedSpec, targets: Collection[str], labels: Mapping[str, str]) -> bool:

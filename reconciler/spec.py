@@ -14,17 +14,20 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 API_VERSION: Final = "reconciler.dev/v1"
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 REPOSITORY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*/\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$"
+RUN_KEY_PATTERN = r"^[0-9a-f]{64}$"
 AUTO = "auto"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN, description="[a-z0-9-], 1..63 characters")]
@@ -34,7 +37,9 @@ Text = Annotated[str, Field(min_length=1)]
 class Document(BaseModel):
     """Base of all parts of a document: immutable, no unknown keys, nothing bent to fit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_by_name=True
+    )
 
 
 def _bound_error(expected: str, found: object) -> PydanticCustomError:
@@ -68,6 +73,12 @@ def _positive(high: float = inf) -> Callable[[object], object]:
         raise _bound_error(f'"auto" or a number above 0{limit}', value)
 
     return check
+
+
+def _last_or_step(value: object) -> object:
+    if value == "last" or (type(value) is int and value >= 1):
+        return value
+    raise _bound_error('"last" or the number of a step', value)
 
 
 def _auto_or(bounds: JsonSchemaValue) -> WithJsonSchema:
@@ -140,6 +151,66 @@ def _dataset_schema() -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [text, Dataset.model_json_schema()]})
 
 
+class ParentModel(Document):
+    """Another spec's model, to be trained further."""
+
+    from_: Name = Field(alias="from", description="metadata.name of the spec to start from")
+    checkpoint: Annotated[
+        int | Literal["last"],
+        BeforeValidator(_last_or_step),
+        WithJsonSchema({"oneOf": [{"const": "last"}, {"type": "integer", "minimum": 1}]}),
+    ] = Field("last", description='"last" for the finished model, or the step of a checkpoint')
+
+
+TEXT_TAG, CHAIN_TAG = "(a base)", "(a chain)"
+"""What pydantic puts into the path of an error to say which of the two a model was read as."""
+
+
+def _written_as(value: object) -> str:
+    return CHAIN_TAG if isinstance(value, dict | ParentModel) else TEXT_TAG
+
+
+ModelSource = Annotated[
+    Annotated[Text, Tag(TEXT_TAG)] | Annotated[ParentModel, Tag(CHAIN_TAG)],
+    Discriminator(_written_as),
+]
+
+
+class Adopt(Document):
+    """Git's word that a job which exists is the training of a run key."""
+
+    job: Text = Field(description="the job's id")
+    run_key: Annotated[str, Field(pattern=RUN_KEY_PATTERN)] = Field(
+        description="the run key that it stands for; `reconcile import` and a held plan name it"
+    )
+
+
+OnLoss = Literal["report", "retrain", "ignore"]
+OnChange = Literal["report", "ignore"]
+
+
+class OnDrift(Document):
+    """What is done when the provider moved away from Git, by what happened there."""
+
+    model_deleted: OnLoss = "report"
+    job_cancelled: OnLoss = "report"
+    job_paused: OnChange = "report"
+    file_deleted: OnChange = "report"
+    fields_changed: OnChange = "report"
+
+
+class Lifecycle(Document):
+    """What may happen to a model over time; nothing here ever causes a training by itself."""
+
+    on_drift: OnDrift = Field(default_factory=OnDrift)
+    on_remove: Literal["retain", "prune"] = Field(
+        "retain", description="whether `reconcile prune` deletes its models once the spec is gone"
+    )
+    prevent_retrain: bool = Field(
+        False, description="true: once it has a model, a change of the spec trains no other"
+    )
+
+
 class Metadata(Document):
     """A document's name, and labels to select by; neither ever causes a training."""
 
@@ -150,14 +221,36 @@ class Metadata(Document):
 class FineTuneSpec(Document):
     """What shall be trained: base, data, method, hyperparameters."""
 
-    model: Text = Field(description="a snapshot such as gpt-4.1-mini-2025-04-14, never an alias")
-    dataset: Annotated[Dataset, BeforeValidator(_dataset_shorthand), _dataset_schema()]
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["dataset"]}, {"required": ["adopt"]}]}
+    )
+
+    model: ModelSource = Field(
+        description="a snapshot such as gpt-4.1-mini-2025-04-14, never an alias; or {from: NAME}"
+    )
+    adopt: Adopt | None = Field(None, description="a job that exists and is this training")
+    dataset: Annotated[Dataset, BeforeValidator(_dataset_shorthand), _dataset_schema()] | None = (
+        Field(
+            None,
+            validate_default=True,
+            description="the data to train on; optional only beside adopt",
+        )
+    )
     method: Literal["supervised", "dpo"] = "supervised"
     hyperparameters: Hyperparameters = Field(default_factory=Hyperparameters)
     suffix: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         None, description="shown in the model's name"
     )
     seed: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
+    suspend: bool = Field(False, description="true: the spec stays, and nothing is done for it")
+    lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+
+    @field_validator("dataset")
+    @classmethod
+    def _data_or_a_job(cls, value: Dataset | None, info: ValidationInfo) -> Dataset | None:
+        if value is None and info.data.get("adopt", ...) is None:
+            raise PydanticKnownError("missing")
+        return value
 
     @field_validator("hyperparameters")
     @classmethod
@@ -189,10 +282,47 @@ class ProviderPin(Document):
     project: Text | None = None
 
 
+Usd = Annotated[float, Field(ge=0)]
+
+
 class Budget(Document):
     """Limits in US dollars; an estimate above them is refused."""
 
-    per_pass: Annotated[float, Field(ge=0)] | None = Field(None, description="all new trainings")
+    per_job: Usd | None = Field(None, description="one training")
+    per_pass: Usd | None = Field(None, description="all new trainings of a pass")
+    per_month: Usd | None = Field(
+        None, description="a pass, and what was billed to this owner since the month began (UTC)"
+    )
+    approval_above: Usd | None = Field(
+        None, description="a pass above this sum needs a person's yes, whatever else allows it"
+    )
+
+
+class Policy(Document):
+    """What this project trains at all; a policy only ever takes trainings away."""
+
+    allowed_models: list[Text] | None = Field(None, description="bases, as snapshots")
+    allowed_methods: list[Literal["supervised", "dpo"]] | None = None
+    max_epochs: Annotated[int, Field(ge=1, le=50)] | None = Field(
+        None, description='"auto" counts as what it is expected to come to'
+    )
+    require_validation: bool = Field(False, description="true: each training has a validation file")
+    require_labels: list[Text] = Field(default_factory=list, description="keys that specs carry")
+    min_useful_days: Annotated[int, Field(ge=0)] = Field(
+        14, description="days that a model must have before its base is shut down"
+    )
+
+
+class Prune(Document):
+    """What `reconcile prune` leaves alone."""
+
+    keep: Annotated[int, Field(ge=0)] = Field(
+        1, description="earlier models of a spec that stay, so that a revert costs nothing"
+    )
+    per_run: Annotated[int, Field(ge=1)] = Field(20, description="objects deleted in one run")
+    max_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5, description="share of all specs that ever had a job beyond which none can be gone"
+    )
 
 
 class Fuses(Document):
@@ -246,6 +376,8 @@ class ProjectSpec(Document):
     specs: list[Text] = Field(default_factory=lambda: ["specs"], description="folders of specs")
     provider: ProviderPin = Field(default_factory=ProviderPin)
     budget: Budget = Field(default_factory=Budget)
+    policy: Policy = Field(default_factory=Policy, description="what may be trained at all")
+    prune: Prune = Field(default_factory=Prune)
     fuses: Fuses = Field(default_factory=Fuses, description="limits that a mistake runs into")
     doubt_budget: Annotated[float, Field(ge=0)] = Field(
         0.0, description="a training below this may be sent again when its first reply was lost"

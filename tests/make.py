@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
@@ -15,6 +16,7 @@ from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import diff
 from reconciler.ownership import metadata_for
 from reconciler.plan import Limits, Plan, Tariff, make_plan
+from reconciler.plan.calendar import Calendar
 from reconciler.resolve import run_key
 from reconciler.spec import Price
 from reconciler.state import (
@@ -109,7 +111,7 @@ def make_job(
     """
     claim = replace(make_claim(training, attempt), owner=owner)
     model = f"ft:{training.model}:{OWNER}::{number}" if status is JobStatus.SUCCEEDED else None
-    tokens = training.training.tokens
+    tokens = training.training.tokens if training.training else 0
     job = Job(
         id=f"ftjob-{number}",
         status=status,
@@ -146,6 +148,11 @@ def make_observed(*jobs: Job, **changes: Any) -> Observed:
         is_complete=True,
     )
     return replace(observed, **changes)
+
+
+def make_calendar(endpoint: Endpoint = OPENAI, **changes: Any) -> Calendar:
+    """The days of an endpoint, by the catalog, as of ``NOW``."""
+    return replace(Calendar(load_catalog(), endpoint, {}, date(2026, 11, 22)), **changes)
 
 
 def plan_for(

@@ -7,37 +7,38 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import Limits, Reason
-from reconciler.plan.decide import (
+from reconciler.catalog import load_catalog
+from reconciler.plan import Limits, Reason, Tariff
+from reconciler.plan.case import Case, Decision
+from reconciler.plan.claims import (
     LONGEST_BACK_OFF,
     LONGEST_RETRY_AFTER,
     SECONDS_AFTER_429,
     SECONDS_NOT_SENT,
-    Case,
-    Decision,
-    decide,
 )
+from reconciler.plan.decide import decide
 from reconciler.state import Closing, ClosingKind, Health, Job, JobStatus, Right, Sync
-from tests.make import NOW, OPENAI, OWNER, make_job, make_right, make_training
+from tests.make import GATEWAY, NOW, OWNER, make_calendar, make_job, make_right, make_training
 
 TRAINING = make_training()
 REFUSED, CREATED = ClosingKind.REFUSED, ClosingKind.CREATED
 RETRY = Limits(retry=frozenset({TRAINING.name}))
 ENDED = Closing(REFUSED, NOW - 3600, status=403, code="training_not_available", message="no more")
-ALIVE = [status for status in JobStatus if not status.is_terminal]
+PAUSED = (JobStatus.PAUSING, JobStatus.PAUSED)
+ALIVE = [status for status in JobStatus if not status.is_terminal and status not in PAUSED]
 
 
 def case(*jobs: Job, **changes: Any) -> Case:
     """Our jobs of one training; every model of theirs answers unless said otherwise."""
     plain = Case(
         owner=OWNER,
-        endpoint=OPENAI,
         training=TRAINING,
         jobs=jobs,
         foreign=(),
         rights=(),
         models=frozenset(job.fine_tuned_model for job in jobs if job.fine_tuned_model),
-        usd=0.30,
+        calendar=make_calendar(GATEWAY),
+        tariff=Tariff(load_catalog(), {}),
         is_changed=False,
         ended=None,
         now=NOW,
@@ -289,7 +290,9 @@ def test_only_a_training_strictly_below_the_doubt_budget_opens_by_itself(
 
 
 def test_a_training_of_unknown_price_is_below_no_doubt_budget() -> None:
-    assert is_still(decide(replace(in_doubt(900, doubt_budget=1000.0), usd=None)))
+    assert is_still(
+        decide(replace(in_doubt(900, doubt_budget=1000.0), training=make_training(model="gpt-9")))
+    )
 
 
 def test_a_retry_opens_no_doubt() -> None:
@@ -312,7 +315,7 @@ def test_an_abandoned_attempt_opens_the_next() -> None:
 def test_a_job_that_the_endpoint_does_not_show_is_held(limits: Limits) -> None:
     decision = decide(case(rights=(right(CREATED, job_id="ftjob-9"),), limits=limits))
     assert is_still(decision)
-    assert axes(decision) == (Sync.OUT_OF_SYNC, Health.HELD, "JobMissing")
+    assert axes(decision) == (Sync.UNKNOWN, Health.HELD, "JobMissing")
     assert "ftjob-9" in decision.condition.message
 
 
@@ -385,7 +388,7 @@ ANSWERING = frozenset(filter(None, [make_job(TRAINING, JobStatus.SUCCEEDED).fine
 def test_another_owner_s_job_of_the_same_training_is_held(status: JobStatus) -> None:
     decision = decide(case(foreign=(job(status, owner="another"),), models=ANSWERING))
     assert is_still(decision)
-    assert axes(decision) == (Sync.OUT_OF_SYNC, Health.HELD, "ForeignJob")
+    assert axes(decision) == (Sync.DRIFTED, Health.HELD, "ForeignJob")
     assert "another" in decision.condition.message
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.plan import Duplicate
-from reconciler.plan.decide import CLOCK_SKEW
+from reconciler.plan.case import CLOCK_SKEW
 from reconciler.state import ClosingKind, Job, JobStatus, Observed
 from tests.make import (
     NOW,

@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,14 @@ from reconciler.diff import diff
 from reconciler.load import load
 from reconciler.ownership import compact, file_name, training_fields
 from reconciler.plan import Limits, Plan, Tariff, make_plan
+from reconciler.plan.calendar import calendar_of
 from reconciler.policy import Rules, review
 from reconciler.providers.objects import read_file, read_job
 from reconciler.report.json import plan_json
 from reconciler.report.markdown import plan_markdown
 from reconciler.report.text import plan_text
 from reconciler.resolve import resolve
-from reconciler.state import Desired, Loaded, Observed, Revision, Right, Training
+from reconciler.state import Checkpoint, Desired, Loaded, Observed, Revision, Right, Training
 from tests.make import CLEAN, NOW, OPENAI
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -39,6 +39,7 @@ SHARED = GOLDEN / "shared"
 CASES = sorted(path.parent.name for path in GOLDEN.glob("*/observed.json"))
 FORMATS = {"plan.txt": plan_text, "plan.md": plan_markdown, "plan.json": plan_json}
 PLACEHOLDER = re.compile(r"\$(KEY|FIELDS|FILE):([a-z0-9./-]+)")
+CHECKPOINTS = TypeAdapter(dict[str, tuple[Checkpoint, ...]])
 RIGHTS = TypeAdapter(tuple[Right, ...])
 
 
@@ -80,11 +81,11 @@ def planned(case: Path, root: Path) -> Plan:
 def rules_of(scene: dict[str, Any], observed: Observed, loaded: Loaded) -> Rules:
     """The limits of the case."""
     return Rules(
-        catalog=load_catalog(),
-        today=datetime.fromtimestamp(observed.taken_at, UTC).date(),
-        shutdown=observed.shutdown,
-        max_usd=loaded.project.spec.budget.per_pass,
+        calendar=calendar_of(observed, load_catalog()),
+        max_usd=None,
         is_attended=scene.get("is_attended", True),
+        budget=loaded.project.spec.budget,
+        policy=loaded.project.spec.policy,
         fuses=loaded.project.spec.fuses,
         rights=observed.rights,
         retry=frozenset(scene.get("retry", ())),
@@ -98,7 +99,9 @@ def read_observed(scene: dict[str, Any]) -> Observed:
         taken_at=scene.get("now", NOW),
         jobs=tuple(read_job(raw) for raw in scene.get("jobs", ())),
         files=tuple(read_file(raw) for raw in scene.get("files", ())),
+        missing_files=frozenset(scene.get("missing_files", ())),
         models=frozenset(scene.get("models", ())),
+        checkpoints=CHECKPOINTS.validate_python(scene.get("checkpoints", {})),
         shutdown=scene.get("shutdown", {}),
         rights=RIGHTS.validate_python(scene.get("rights", ())),
         acknowledged=frozenset(scene.get("acknowledged", ())),

@@ -169,7 +169,7 @@ def test_an_adopted_job_is_ours_and_no_orphan(metadata: dict[str, str]) -> None:
     job = make_job(TRAINING, metadata=metadata)
     adopted = make_right(TRAINING, ClosingKind.CREATED, job_id=job.id)
     plan = plan_for(TRAINING, make_observed(job, rights=(adopted,)))
-    assert plan.resources[0].condition.health is Health.READY
+    assert plan.resources[0].condition.health.is_usable
     assert plan.orphans == ()
 
 
@@ -198,7 +198,7 @@ def test_a_job_that_two_trainings_were_said_to_be_is_the_later_one_s() -> None:
     )
     for order in (rights, rights[::-1]):
         plan = plan_for(make_desired(TRAINING, other), make_observed(job, rights=order))
-        ready = [r.name for r in plan.having(Health.READY)]
+        ready = [r.name for r in plan.having(Health.RETIRING)]
         assert ready == ["triage"]
 
 
@@ -284,7 +284,7 @@ def test_what_the_service_filled_in_is_no_drift() -> None:
     )
     plan = plan_for(auto, make_observed(job))
     assert plan.actions == ()
-    assert plan.resources[0].condition.health is Health.READY
+    assert plan.resources[0].condition.health.is_usable
 
 
 def test_half_a_character_in_an_answer_does_not_stop_a_plan_from_being_written() -> None:
@@ -332,6 +332,6 @@ def test_the_digest_of_a_plan_that_waits_for_a_clock_stands_still() -> None:
 
 def test_a_plan_counts_by_health() -> None:
     plan = plan_for(TRAINING, make_observed(make_job(TRAINING)))
-    assert plan.having(Health.READY) == plan.resources
+    assert plan.having(Health.RETIRING) == plan.resources
     assert plan.having(Health.FAILED) == ()
     assert plan.owner == OWNER

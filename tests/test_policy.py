@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.catalog import load_catalog
 from reconciler.plan import Limits, Plan, Reason
+from reconciler.plan.calendar import Calendar
 from reconciler.policy import Rules, review
 from reconciler.spec import Fuses
 from reconciler.state import ClosingKind, Endpoint, Health, JobStatus, Revision, Right, Sync
@@ -19,6 +19,7 @@ from tests.make import (
     MINI,
     NOW,
     OPENAI,
+    make_calendar,
     make_claim,
     make_desired,
     make_facts,
@@ -37,8 +38,13 @@ SANDBOX = Endpoint("sandbox:5f2c", "http://sandbox.invalid/v1")
 
 def rules(**changes: Any) -> Rules:
     """A person is asked, and there is no budget."""
-    plain = Rules(catalog=load_catalog(), today=TODAY, shutdown={}, max_usd=None, is_attended=True)
+    plain = Rules(calendar=make_calendar(), max_usd=None, is_attended=True)
     return replace(plain, **changes)
+
+
+def on(today: date = TODAY, **shutdown: str) -> Calendar:
+    """OpenAI's days, read on some day."""
+    return make_calendar(today=today, shutdown=shutdown)
 
 
 def plan_of(model: str = MINI, endpoint: Endpoint = OPENAI, count: int = 1) -> Plan:
@@ -84,7 +90,7 @@ def test_what_is_no_create_is_not_refused() -> None:
     training = make_training()
     jobs = [make_job(training, JobStatus.RUNNING, number=number) for number in (1, 2)]
     plan = plan_for(training, make_observed(*jobs))
-    strict = rules(max_usd=0.0, is_attended=False, today=date(2030, 1, 1))
+    strict = rules(max_usd=0.0, is_attended=False, calendar=on(date(2030, 1, 1)))
     assert review(plan, strict) == plan
 
 
@@ -274,7 +280,7 @@ def test_a_base_past_its_date_is_refused_with_the_date(model: str) -> None:
 
 @pytest.mark.parametrize("endpoint", [GATEWAY, AZURE, SANDBOX], ids=lambda e: e.id)
 def test_openai_s_calendar_says_nothing_of_other_endpoints(endpoint: Endpoint) -> None:
-    distant = rules(today=date(2035, 1, 1))
+    distant = rules(calendar=make_calendar(endpoint, today=date(2035, 1, 1)))
     assert review(plan_of(NANO, endpoint), distant).creates
 
 
@@ -283,7 +289,10 @@ def test_openai_s_calendar_says_nothing_of_other_endpoints(endpoint: Endpoint) -
     [(date(2027, 1, 6), True), (date(2027, 1, 7), False)],
 )
 def test_the_last_day_for_new_trainings_is_a_day_for_them(today: date, is_allowed: bool) -> None:
-    assert bool(review(plan_of(), rules(today=today)).creates) is is_allowed
+    assert (
+        bool(review(plan_of(), rules(calendar=on(today), allow_short_lived=True)).creates)
+        is is_allowed
+    )
 
 
 @pytest.mark.parametrize(
@@ -291,26 +300,29 @@ def test_the_last_day_for_new_trainings_is_a_day_for_them(today: date, is_allowe
     [(date(2026, 10, 22), True), (date(2026, 10, 23), False)],
 )
 def test_on_the_day_of_its_shutdown_a_base_is_gone(today: date, is_allowed: bool) -> None:
-    assert bool(review(plan_of(NANO), rules(today=today)).creates) is is_allowed
+    assert (
+        bool(review(plan_of(NANO), rules(calendar=on(today), allow_short_lived=True)).creates)
+        is is_allowed
+    )
 
 
 def test_the_endpoint_s_own_date_goes_before_the_catalog_s() -> None:
-    later = rules(shutdown={NANO: "2027-01-14"})
+    later = rules(calendar=on(**{NANO: "2027-01-14"}))
     assert review(plan_of(NANO), later).creates
-    sooner = rules(shutdown={MINI: "2026-11-21"})
+    sooner = rules(calendar=on(**{MINI: "2026-11-21"}))
     assert "2026-11-21" in review(plan_of(), sooner).resources[0].condition.message
 
 
 def test_the_endpoint_s_own_date_holds_at_an_endpoint_without_a_calendar() -> None:
-    told = rules(shutdown={MINI: "2026-11-21"})
+    told = rules(calendar=on(**{MINI: "2026-11-21"}))
     assert reasons(review(plan_of(endpoint=GATEWAY), told)) == {Reason.PAST_DATE}
 
 
 def test_the_date_of_a_base_holds_for_what_was_trained_on_it() -> None:
-    told = rules(shutdown={MINI: "2026-11-21"})
+    told = rules(calendar=on(**{MINI: "2026-11-21"}))
     assert reasons(review(plan_of(f"ft:{MINI}:acme::Ab1"), told)) == {Reason.PAST_DATE}
 
 
 @pytest.mark.parametrize("text", ["", "soon", "0000-00-00", "2027-01-14T00:00:00Z"])
 def test_a_date_in_another_form_does_not_stop_a_pass(text: str) -> None:
-    assert review(plan_of(), rules(shutdown={MINI: text})).creates
+    assert review(plan_of(), rules(calendar=on(**{MINI: text}))).creates

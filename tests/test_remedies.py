@@ -14,7 +14,6 @@ from hypothesis import given
 from typer import TyperException
 from typer.main import get_command
 
-from reconciler.catalog import load_catalog
 from reconciler.cli import app
 from reconciler.plan import Plan, Reason
 from reconciler.policy import Rules, review
@@ -27,6 +26,7 @@ from tests.make import (
     GATEWAY,
     NOW,
     OPENAI,
+    make_calendar,
     make_claim,
     make_desired,
     make_job,
@@ -137,9 +137,7 @@ def reviewed(endpoint: Endpoint) -> Iterator[Plan]:
     """What a policy holds."""
     new = plan_for(TRAINING, make_observed(endpoint=endpoint))
     plain = Rules(
-        catalog=load_catalog(),
-        today=date(2026, 11, 22),
-        shutdown={},
+        calendar=make_calendar(endpoint),
         max_usd=None,
         is_attended=False,
     )
@@ -149,11 +147,13 @@ def reviewed(endpoint: Endpoint) -> Iterator[Plan]:
     yield review(new, replace(plain, max_usd=0.1))
     unpriced = make_training(model="gpt-9")
     yield review(plan_for(unpriced, make_observed(endpoint=endpoint)), replace(plain, max_usd=0.1))
-    yield review(new, replace(plain, shutdown={TRAINING.model: "2026-01-01"}))
+    yield review(
+        new, replace(plain, calendar=make_calendar(shutdown={TRAINING.model: "2026-01-01"}))
+    )
     twice = [make_job(make_training(seed=1), JobStatus.RUNNING, number=n) for n in (1, 2)]
     yield review(plan_for(TRAINING, make_observed(*twice, endpoint=endpoint)), plain)
     if not endpoint.is_embedded:  # neither the calendar nor the fuses hold there
-        yield review(new, replace(plain, today=date(2028, 1, 1)))
+        yield review(new, replace(plain, calendar=make_calendar(today=date(2028, 1, 1))))
         yield from fused(new, plain)
 
 

@@ -2,7 +2,8 @@
 
     passes    reconcile (run), plan, apply
     data      validate, data stats, data diff
-    models    status, describe, events, wait, output, chat
+    models    status, drift, describe, events, wait, output, chat
+    jobs      cancel, pause, resume
     repairs   settle, unfreeze, retry
     tools     schema, sandbox, demo, ci
     options   the options that commands share        world     environment -> the engine's World
@@ -17,7 +18,7 @@ import sys
 
 import typer
 
-from reconciler.cli import data, models, passes, repairs, tools
+from reconciler.cli import data, jobs, models, passes, repairs, tools
 from reconciler.cli.exits import Exit
 
 __all__ = ["main"]
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (passes, data, models, repairs, tools):
+for module in (passes, data, models, jobs, repairs, tools):
     module.add_to(app)
 
 _NOT_FOR_THE_PASS = ("-h", "--help", "--version")

@@ -186,7 +186,10 @@ def _check_specs(
         )
     except InvalidInput as error:
         return error.problems, []
-    count, examples = len(loaded.specs), sum(spec.training.examples for spec in loaded.specs)
+    count, examples = (
+        len(loaded.specs),
+        sum(spec.training.examples for spec in loaded.specs if spec.training),
+    )
     valid = "1 spec is valid" if count == 1 else f"{count} specs are valid"
     return loaded.warnings, [f"{valid}; {examples:,} training examples"]
 

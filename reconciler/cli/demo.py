@@ -85,7 +85,8 @@ def _ask(seen: Pass, name: str, reader: Reader) -> bool:
     from reconciler.engine import find
 
     training, resource = find(seen, name)
-    sample = next(_samples(Path(seen.loaded.root) / training.training.path))
+    [data, *_] = training.datasets
+    sample = next(_samples(Path(seen.loaded.root) / data.path))
     tuned = reader.chat(resource.fine_tuned_model, sample.prompt).text
     base = reader.chat(resource.model, sample.prompt).text
     is_right = tuned == sample.answer and base != sample.answer

@@ -26,7 +26,7 @@ class Exit(IntEnum):
 def of_pass(seen: Pass, *, is_detailed: bool, is_dry: bool) -> Exit:
     """The code of a pass; ``is_dry``: nothing was to be applied."""
     from reconciler.apply import Result
-    from reconciler.state import Health, Sync
+    from reconciler.state import Health
 
     results = {outcome.result for outcome in seen.outcomes}
     plan = seen.plan
@@ -36,8 +36,7 @@ def of_pass(seen: Pass, *, is_detailed: bool, is_dry: bool) -> Exit:
     is_held = Result.UNKNOWN in results or plan.having(Health.HELD) or plan.duplicates
     if is_refused or is_held:
         return Exit.HELD
-    drifted = any(r.condition.sync is Sync.DRIFTED for r in plan.resources)
-    if is_detailed and (drifted or (is_dry and plan.has_changes)):
+    if is_detailed and (plan.has_drift or (is_dry and plan.has_changes)):
         return Exit.CHANGES
     return Exit.DONE
 
@@ -50,11 +49,13 @@ def worse(first: Exit, second: Exit) -> Exit:
 
 def explain(error: ReconcileError) -> Exit:
     """Print an error of ours for people on stderr; its code."""
-    from reconciler.errors import InvalidInput, UsageError, redact
+    from reconciler.errors import InvalidInput, StalePlan, UsageError, redact
     from reconciler.report.problems import problems_text
 
     if isinstance(error, InvalidInput):
         typer.echo(problems_text(error.problems), err=True)
     else:
         typer.echo(f"error: {redact(str(error))}", err=True)
+    if isinstance(error, StalePlan):
+        return Exit.HELD
     return Exit.USAGE if isinstance(error, UsageError) else Exit.ERROR

@@ -1,4 +1,4 @@
-"""Commands about what there is: status, describe, events, wait, output, chat."""
+"""Commands about what there is: status, drift, describe, events, wait, output, chat."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reconciler.cli.options import (
     Speed,
     Targets,
 )
-from reconciler.cli.passes import REMOTE_PAUSE, SANDBOX_PAUSE, Manner, follow, show_status
+from reconciler.cli.passes import REMOTE_PAUSE, SANDBOX_PAUSE, Manner, follow, show, show_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +43,16 @@ class Binding(StrEnum):
     DOTENV = "dotenv"
 
 
+class Told(StrEnum):
+    """How `describe` tells a story."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the commands of this module."""
-    for command in (status, describe, events, wait, output, chat):
+    for command in (status, drift, describe, events, wait, output, chat):
         app.command(command.__name__)(command)
 
 
@@ -65,21 +72,40 @@ def status(
     return exits.of_pass(seen, is_detailed=detailed_exitcode, is_dry=True)
 
 
+def drift(
+    specs: Folders = None,
+    label: Labels = None,
+    target: Targets = None,
+    sandbox: InSandbox = False,
+    speed: Speed = DEFAULT_SPEED,
+    detailed_exitcode: Detailed = False,
+    output: Output = Format.TEXT,
+) -> int:
+    """Show what moved at the provider and no commit explains, each with the way out."""
+    from reconciler.report.json import drift_json
+    from reconciler.report.text import drift_text
+
+    with _looking(Scope(specs, label, target, sandbox, speed)) as (_, seen):
+        show(seen.plan, output, drift_text, drift_json)
+    return Exit.CHANGES if detailed_exitcode and seen.plan.has_drift else Exit.DONE
+
+
 def describe(
     name: SpecName,
     specs: Folders = None,
     sandbox: InSandbox = False,
     speed: Speed = DEFAULT_SPEED,
+    output: Annotated[Told, typer.Option("--output", "-o")] = Told.TEXT,
 ) -> int:
-    """Show all about one spec: fields, data, key, job, model, condition, next step."""
-    from reconciler.engine import find
-    from reconciler.report.text import describe_text
+    """Show the whole story of one spec: where it stands, every job and bill, the last events."""
+    from reconciler.cli.world import open_world
+    from reconciler.engine import describe as story_of
+    from reconciler.report.describe import describe_json, describe_text
 
-    with _looking(Scope(specs, sandbox=sandbox, speed=speed)) as (world, seen):
-        training, resource = find(seen, name)
-        with world.connect(seen.loaded.project) as connection:
-            job = connection.reader.job(resource.job_id) if resource.job_id else None
-    terminal.result(describe_text(resource, training, job))
+    scope = Scope(specs, sandbox=sandbox, speed=speed)
+    with terminal.screen() as screen, open_world(scope, screen) as world:
+        story = story_of(scope.request(is_attended=True), world, name)
+    terminal.result(describe_text(story) if output is Told.TEXT else describe_json(story))
     return Exit.DONE
 
 
@@ -185,10 +211,9 @@ def _ready(seen: Pass, name: str) -> Resource:
     """The resource of a spec whose model answers. Raises UnreadyModel with what stands against."""
     from reconciler.engine import find
     from reconciler.errors import UnreadyModel
-    from reconciler.state import Health
 
     _, resource = find(seen, name)
-    if resource.condition.health is not Health.READY:
+    if not resource.condition.health.is_usable:
         condition = resource.condition
         message = f"{name} has no model that answers: {condition.reason}, {condition.message}"
         raise UnreadyModel(message)

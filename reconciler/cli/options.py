@@ -48,6 +48,10 @@ MaxCost = Annotated[
 AllowDirty = Annotated[
     bool, typer.Option("--allow-dirty", help="Let uncommitted changes spend with nobody asked.")
 ]
+AllowShortLived = Annotated[
+    bool,
+    typer.Option("--allow-short-lived", help="Train models whose base is shut down soon, too."),
+]
 Detailed = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes or drift.")
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.cli import exits, terminal
+from reconciler.cli import exits, saving, terminal
 from reconciler.cli.exits import Exit
 from reconciler.cli.options import (
     DEFAULT_SPEED,
     AllowDirty,
+    AllowShortLived,
     AutoApprove,
     Detailed,
     Folders,
@@ -59,6 +61,7 @@ def run(
     auto_approve: AutoApprove = False,
     max_cost: MaxCost = None,
     allow_dirty: AllowDirty = False,
+    allow_short_lived: AllowShortLived = False,
     wait: Wait = False,
     watch: Watch = False,
     interval: Interval = 60.0,
@@ -68,11 +71,15 @@ def run(
     """Plan, ask, apply; with --watch for ever. The default command."""
     scope = Scope(specs, label, target, sandbox, speed)
     has_asker = terminal.has_terminal() and not (watch or auto_approve)
-    request = scope.request(max_usd=max_cost, allow_dirty=allow_dirty, is_attended=has_asker)
+    request = scope.request(
+        max_usd=max_cost,
+        allow_dirty=allow_dirty,
+        allow_short_lived=allow_short_lived,
+        is_attended=has_asker,
+    )
     if watch:
         return _watch(scope, request, interval)
-    wanted = Manner(auto_approve, is_waiting=wait, is_detailed=detailed_exitcode, output=output)
-    return change(scope, request, wanted)
+    return change(scope, request, Manner(auto_approve, wait, detailed_exitcode, output))
 
 
 def plan(
@@ -82,22 +89,33 @@ def plan(
     sandbox: InSandbox = False,
     speed: Speed = DEFAULT_SPEED,
     max_cost: MaxCost = None,
+    allow_short_lived: AllowShortLived = False,
     detailed_exitcode: Detailed = False,
     output: Output = Format.TEXT,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save the plan, for `reconcile apply FILE`."),
+    ] = None,
 ) -> int:
     """Show what would be done and what it would cost; change nothing."""
     from reconciler.cli.world import open_world
     from reconciler.engine import look
 
     scope = Scope(specs, label, target, sandbox, speed)
+    request = scope.request(max_usd=max_cost, allow_short_lived=allow_short_lived, is_attended=True)
     with terminal.screen() as screen, open_world(scope, screen) as world:
-        seen = look(scope.request(max_usd=max_cost, is_attended=True), world)
+        seen = look(request, world)
     _warn(seen)
     show_plan(seen, output)
+    if out:
+        saving.write(out, seen, request)
     return exits.of_pass(seen, is_detailed=detailed_exitcode, is_dry=True)
 
 
 def apply(
+    plan_file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Exactly this saved plan.")
+    ] = None,
     specs: Folders = None,
     label: Labels = None,
     target: Targets = None,
@@ -106,16 +124,22 @@ def apply(
     auto_approve: AutoApprove = False,
     max_cost: MaxCost = None,
     allow_dirty: AllowDirty = False,
+    allow_short_lived: AllowShortLived = False,
     wait: Wait = False,
     detailed_exitcode: Detailed = False,
     output: Output = Format.TEXT,
 ) -> int:
-    """Plan, ask (unless --auto-approve), apply."""
-    return run(
-        *(specs, label, target, sandbox, speed, auto_approve, max_cost, allow_dirty, wait),
-        detailed_exitcode=detailed_exitcode,
-        output=output,
+    """Plan, ask (unless --auto-approve), apply; or apply a plan that was saved."""
+    scope = Scope(specs, label, target, sandbox, speed)
+    request = scope.request(
+        max_usd=max_cost,
+        allow_dirty=allow_dirty,
+        allow_short_lived=allow_short_lived,
+        is_attended=terminal.has_terminal() and not auto_approve,
     )
+    if plan_file:
+        request = saving.read(plan_file, request)
+    return change(scope, request, Manner(auto_approve, wait, detailed_exitcode, output))
 
 
 # ---- shared by every command that changes something ----------------------------------------------
@@ -123,12 +147,17 @@ def apply(
 
 @dataclass(frozen=True)
 class Manner:
-    """How a command that changes something asks, waits, prints and exits."""
+    """How a command that changes something asks, waits, prints and exits.
+
+    ``approved``: run keys of trainings that were agreed to before, to come once their parent is
+    there.
+    """
 
     auto_approve: bool = False
     is_waiting: bool = False
     is_detailed: bool = False
     output: Format = Format.TEXT
+    approved: frozenset[str] = frozenset()
 
 
 def change(scope: Scope, request: Request, manner: Manner) -> int:
@@ -145,9 +174,23 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
         show_plan(seen, manner.output)
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=False)
     if is_waiting:
-        return exits.worse(code, follow(scope, request, manner))
+        code = exits.worse(code, follow(scope, request, manner))
+        return _children(scope, request, manner, seen) if _goes_on(seen, code) else code
     _say_what_is_next(seen, scope)
     return code
+
+
+def _goes_on(seen: Pass, code: Exit) -> bool:
+    """Whether trainings of a chain may follow now: what they start from has just been made."""
+    has_trained = seen.plan.waits or any(outcome.job_id for outcome in seen.outcomes)
+    return bool(seen.plan.later and has_trained and code in (Exit.DONE, Exit.CHANGES))
+
+
+def _children(scope: Scope, request: Request, manner: Manner, seen: Pass) -> int:
+    """The next trainings of the chains: the plan that was agreed to named them and their price."""
+    agreed = frozenset(create.key for create in seen.plan.later)
+    request = replace(request, retry=frozenset(), saved=None)
+    return change(scope, request, replace(manner, approved=agreed))
 
 
 def follow(scope: Scope, request: Request, manner: Manner, deadline: float | None = None) -> Exit:
@@ -176,7 +219,7 @@ def show_status(seen: Pass, output: Format) -> None:
     from reconciler.report.json import status_json
     from reconciler.report.text import status_text
 
-    _show(seen.plan, output, status_text, status_json)
+    show(seen.plan, output, status_text, status_json)
 
 
 def show_plan(seen: Pass, output: Format) -> None:
@@ -184,10 +227,10 @@ def show_plan(seen: Pass, output: Format) -> None:
     from reconciler.report.json import plan_json
     from reconciler.report.text import plan_text
 
-    _show(seen.plan, output, plan_text, plan_json)
+    show(seen.plan, output, plan_text, plan_json)
 
 
-def _show(
+def show(
     plan: Plan, output: Format, as_text: Callable[[Plan], str], as_json: Callable[[Plan], str]
 ) -> None:
     """One of the formats; Markdown tells plan and status in one document."""
@@ -209,7 +252,7 @@ def _approve(manner: Manner) -> Callable[[Plan], bool]:
 
         if manner.output is Format.TEXT:
             terminal.result(terminal.coloured(plan_text(plan)))
-        if manner.auto_approve:
+        if manner.auto_approve or _was_agreed(plan, manner):
             return True
         if not terminal.has_terminal():
             message = "there is no terminal to ask on; give --auto-approve to apply this plan"
@@ -219,6 +262,11 @@ def _approve(manner: Manner) -> Callable[[Plan], bool]:
         return terminal.ask(plan)
 
     return approve
+
+
+def _was_agreed(plan: Plan, manner: Manner) -> bool:
+    is_more = any(action.kind in ("cancel", "delete") for action in plan.actions)
+    return not is_more and {create.key for create in plan.creates} <= manner.approved
 
 
 def _warn(seen: Pass) -> None:

@@ -73,6 +73,11 @@ def ask(plan: Plan) -> bool:
     is_unpriced = any(create.estimate.usd is None for create in plan.creates)
     price = "a price that nobody knows" if is_unpriced else f"about {dollars(plan.usd)}"
     question = "Apply this plan?" if is_free else f"Apply this plan for {price}?"
+    return confirm(question)
+
+
+def confirm(question: str) -> bool:
+    """Ask a question on the terminal; anything but a yes is a no."""
     return typer.confirm(f"\n{question}", default=False, err=True)
 
 

@@ -7,6 +7,8 @@ settling  what a person decides: a doubt, a freeze
 
 from reconciler.engine.passes import Approve, Pass, Request, Tell, World, find, look, reconcile
 from reconciler.engine.settling import settle, unfreeze
+from reconciler.engine.steering import Steer, steer_job, steerable
+from reconciler.engine.stories import describe
 from reconciler.engine.waiting import Listen, wait
 
 __all__ = [
@@ -14,12 +16,16 @@ __all__ = [
     "Listen",
     "Pass",
     "Request",
+    "Steer",
     "Tell",
     "World",
+    "describe",
     "find",
     "look",
     "reconcile",
     "settle",
+    "steer_job",
+    "steerable",
     "unfreeze",
     "wait",
 ]

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.apply import Effects, Outcome, Progress, apply
 from reconciler.catalog import load_catalog
 from reconciler.dataset.cache import FactsCache
 from reconciler.diff import diff
-from reconciler.errors import UsageError
+from reconciler.errors import StalePlan, UsageError
 from reconciler.ledger import Ledger
 from reconciler.load import Examined, load
 from reconciler.load.changes import with_data_changes
 from reconciler.observe import observe, prove_absence
 from reconciler.plan import Limits, Plan, Resource, Tariff, make_plan
+from reconciler.plan.calendar import calendar_of
+from reconciler.plan.saved import exactly
 from reconciler.policy import Rules, review
 from reconciler.providers.protocol import Connection, Event
 from reconciler.resolve import resolve
@@ -33,6 +34,9 @@ from reconciler.state import (
     Revision,
     Training,
 )
+
+LOOK_AGAIN = 60
+"""Seconds that somebody may think about a plan before everything is looked at once more."""
 
 Approve = Callable[[Plan], bool]
 Tell = Callable[[Outcome], None]
@@ -51,6 +55,8 @@ class Request:
         max_usd: the most that this pass may spend; None for the Project's budget alone.
         is_attended: whether a person is asked before money is spent.
         allow_dirty: whether an unclean checkout may spend with nobody asked.
+        allow_short_lived: whether models may be trained whose base ends soon.
+        saved: a plan to carry out, and nothing beyond it.
     """
 
     root: Path
@@ -61,6 +67,8 @@ class Request:
     max_usd: float | None = None
     is_attended: bool = False
     allow_dirty: bool = False
+    allow_short_lived: bool = False
+    saved: Plan | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ class Pass:
 
     loaded: Loaded
     desired: Desired
+    observed: Observed
     plan: Plan
     outcomes: tuple[Outcome, ...] = ()
     is_approved: bool = True
@@ -106,6 +115,7 @@ def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> P
 
     Raises:
         InvalidInput: specs or datasets have problems; nothing was sent.
+        StalePlan: what was approved or saved is no longer the right answer; nothing was sent.
         ReconcileError: any other reason to stop, in words; nothing more was sent.
     """
     loaded = load(
@@ -117,22 +127,19 @@ def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> P
     )
     desired = resolve(loaded, targets=request.targets, labels=request.labels)
     with world.connect(loaded.project) as connection:
-        ledger = world.ledger(loaded)
-        observed = observe(connection.reader, ledger, connection.endpoint, desired)
-        plan = _decide(desired, observed, loaded.project, request)
-        if plan.creates:  # what isn't there is created only after every job was looked at
-            observed = prove_absence(connection.reader, observed, desired)
-            plan = _decide(desired, observed, loaded.project, request)
-        plan = review(plan, _rules(observed, loaded.project, request))
-        if request.folders:  # a part of the specs can't tell what none of them needs
-            plan = replace(plan, orphans=())
-        plan = with_data_changes(plan, request.root)
+        scene = Scene(request, loaded, desired, connection, world.ledger(loaded))
+        observed, plan = planned(scene)
         if not plan.writes:
-            return Pass(loaded, desired, plan)
+            return Pass(loaded, desired, observed, plan)
+        asked_at = connection.reader.now()
         if not approve(plan):
-            return Pass(loaded, desired, plan, is_approved=False)
-        outcomes = apply(plan, _effects(request, world, connection, ledger))
-        return Pass(loaded, desired, plan, tuple(_told(outcome, tell) for outcome in outcomes))
+            return Pass(loaded, desired, observed, plan, is_approved=False)
+        if connection.reader.now() - asked_at > LOOK_AGAIN:
+            observed, plan = _unchanged(plan, *planned(scene))
+        outcomes = tuple(
+            _told(outcome, tell) for outcome in apply(plan, effects(request, world, scene))
+        )
+        return Pass(loaded, desired, observed, plan, outcomes)
 
 
 def look(request: Request, world: World) -> Pass:
@@ -140,38 +147,74 @@ def look(request: Request, world: World) -> Pass:
     return reconcile(request, world, approve=lambda _plan: False, tell=lambda _outcome: None)
 
 
-def _decide(desired: Desired, observed: Observed, project: Project, request: Request) -> Plan:
-    settings = project.spec
+@dataclass(frozen=True)
+class Scene:
+    """Where plans are made: what is desired, and the outside that is looked at."""
+
+    request: Request
+    loaded: Loaded
+    desired: Desired
+    connection: Connection
+    ledger: Ledger
+
+
+def planned(scene: Scene) -> tuple[Observed, Plan]:
+    """The middle of a pass: observe, diff, plan, review."""
+    reader, desired = scene.connection.reader, scene.desired
+    observed = observe(reader, scene.ledger, scene.connection.endpoint, desired)
+    plan = _decide(scene, observed)
+    if plan.creates:  # what isn't there is created only after every job was looked at
+        observed = prove_absence(reader, observed, desired)
+        plan = _decide(scene, observed)
+    plan = review(plan, _rules(scene, observed))
+    if scene.request.folders:  # a part of the specs can't tell what none of them needs
+        plan = replace(plan, orphans=())
+    if scene.request.saved:
+        plan = exactly(scene.request.saved, plan)
+    return observed, with_data_changes(plan, scene.request.root)
+
+
+def _decide(scene: Scene, observed: Observed) -> Plan:
+    settings = scene.loaded.project.spec
     return make_plan(
-        desired,
+        scene.desired,
         observed,
-        diff(desired, observed),
+        diff(scene.desired, observed),
         Tariff(load_catalog(), settings.prices),
-        Limits(settings.doubt_window, settings.doubt_budget, request.retry),
+        Limits(settings.doubt_window, settings.doubt_budget, scene.request.retry),
     )
 
 
-def _rules(observed: Observed, project: Project, request: Request) -> Rules:
-    budgets = [usd for usd in (request.max_usd, project.spec.budget.per_pass) if usd is not None]
+def _rules(scene: Scene, observed: Observed) -> Rules:
+    request, settings = scene.request, scene.loaded.project.spec
     return Rules(
-        catalog=load_catalog(),
-        today=datetime.fromtimestamp(observed.taken_at, UTC).date(),
-        shutdown=observed.shutdown,
-        max_usd=min(budgets, default=None),
+        calendar=calendar_of(observed, load_catalog()),
+        max_usd=request.max_usd,
         is_attended=request.is_attended or observed.endpoint.is_embedded,
         allow_dirty=request.allow_dirty,
-        fuses=project.spec.fuses,
+        allow_short_lived=request.allow_short_lived,
+        budget=settings.budget,
+        policy=settings.policy,
+        fuses=settings.fuses,
         rights=observed.rights,
         retry=request.retry,
     )
 
 
-def _effects(request: Request, world: World, connection: Connection, ledger: Ledger) -> Effects:
+def _unchanged(approved: Plan, observed: Observed, now: Plan) -> tuple[Observed, Plan]:
+    """The plan that was approved, as it would be made now."""
+    if now.digest != approved.digest:
+        raise StalePlan("while you were asked, things changed and the plan is another: plan again")
+    return observed, now
+
+
+def effects(request: Request, world: World, scene: Scene) -> Effects:
+    """The world that a plan may touch."""
     return Effects(
         root=request.root,
-        writer=connection.writer,
-        ledger=ledger,
-        now=connection.reader.now,
+        writer=scene.connection.writer,
+        ledger=scene.ledger,
+        now=scene.connection.reader.now,
         nonce=world.nonce,
         revision=world.revision,
         progress=world.progress,

@@ -11,9 +11,9 @@ from reconciler.engine.passes import Pass, Request, World, find, look
 from reconciler.errors import UsageError
 from reconciler.ownership import is_same_file, read_mark
 from reconciler.plan import Duplicate, Reason
-from reconciler.plan.decide import CLOCK_SKEW
+from reconciler.plan.adoption import contradictions
+from reconciler.plan.case import CLOCK_SKEW
 from reconciler.providers.protocol import Reader
-from reconciler.spec import AUTO
 from reconciler.state import (
     Acknowledgement,
     Claim,
@@ -143,14 +143,4 @@ def _contradictions(adoption: Adoption, job: Job, files: Mapping[str, RemoteFile
         file = files.get(file_id or "")
         if not (file and facts and is_same_file(file, seen.plan.owner, facts)):
             yield f"its file {file_id} is not {facts.path if facts else 'asked for'}"
-    unsaid = (None, AUTO)
-    shown_fields = _fields(job) | {"model": load_catalog().snapshot_of(job.model) or job.model}
-    for name, value in _fields(training).items():
-        shown = shown_fields.get(name)
-        if value not in unsaid and shown not in (*unsaid, value):
-            yield f"its {name} is {shown}, not {value}"
-
-
-def _fields(of: Training | Job) -> dict[str, object]:
-    own = {"model": of.model, "method": of.method, "suffix": of.suffix, "seed": of.seed}
-    return {**own, **of.hyperparameters}
+    yield from (told for _, told in contradictions(training, job, load_catalog()))

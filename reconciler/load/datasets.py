@@ -82,7 +82,7 @@ class DatasetReader:
             return None
         if method is None:
             return None
-        row = self.catalog.base(draft.text("spec", "model") or "")
+        row = self.catalog.base(draft.base or "")
         question = Question(
             method=method,
             encoding=(row.encoding if row else DEFAULT_ENCODING) if self.count_tokens else None,
@@ -177,7 +177,8 @@ def _written(draft: Draft, role: Role) -> tuple[tuple[str, ...], str]:
 
 def _lint(draft: Draft) -> Lint:
     document = draft.document
-    return document.spec.dataset.lint if isinstance(document, FineTune) else Lint()
+    declared = document.spec.dataset if isinstance(document, FineTune) else None
+    return declared.lint if declared else Lint()
 
 
 def _misplaced_rules(draft: Draft, lint: Lint) -> Iterator[Problem]:

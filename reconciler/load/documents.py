@@ -34,12 +34,14 @@ class Draft:
         folder: the folder that its paths start from.
         root: its values with their places.
         document: the validated document; None while it has problems of its own.
+        base: the base that it rests on, as it is written here or where its chain starts.
     """
 
     file: str
     folder: Path
     root: Node
     document: Document | None
+    base: str | None = None
 
     def entry(self, *path: str | int) -> Entry:
         """The entry at this path, or the deepest above it that is written."""
@@ -174,14 +176,14 @@ def _short(place: Place) -> str:
 
 def base_problems(item: Draft, catalog: Catalog) -> Iterator[Problem]:
     """What the catalog has against the base model, or the method it is trained by."""
+    if item.base and (row := catalog.base(item.base)):
+        yield from _method_problems(item, row)
     model = item.text("spec", "model")
-    if not model:
+    if not model:  # a chain: what its base is like is told where that stands
         return
     if snapshot := catalog.snapshot_of(model):
         yield _alias(model, snapshot).at(item.at("spec", "model"), "spec.model")
-    if row := catalog.base(model):
-        yield from _method_problems(item, row)
-    elif not model.startswith("ft:") and (meant := _almost(model, catalog)):
+    elif meant := _meant(model, catalog):
         yield _typo(model, meant).at(item.at("spec", "model"), "spec.model")
 
 
@@ -207,8 +209,10 @@ def _typo(model: str, meant: str) -> Flaw:
     return Flaw("SPEC111", found, "a base that the endpoint has", remedy, Severity.WARNING)
 
 
-def _almost(model: str, catalog: Catalog) -> str | None:
-    """The snapshot whose name, or alias, is a slip of the finger away."""
+def _meant(model: str, catalog: Catalog) -> str | None:
+    """The snapshot whose name, or alias, is a slip of the finger away; None for a known base."""
+    if catalog.base(model) or model.startswith("ft:"):
+        return None
     from rapidfuzz.distance import OSA  # only for bases that the catalog doesn't know
 
     slips = min(2, len(model) // 8)  # short names differ by one character and mean another model

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from reconciler.errors import Problem
@@ -19,7 +20,14 @@ from reconciler.load.compose import (
     read_scalar,
 )
 from reconciler.load.flaw import Flaw, clip, did_you_mean
-from reconciler.spec import NAME_PATTERN, REPOSITORY_PATTERN, Document
+from reconciler.spec import (
+    CHAIN_TAG,
+    NAME_PATTERN,
+    REPOSITORY_PATTERN,
+    RUN_KEY_PATTERN,
+    TEXT_TAG,
+    Document,
+)
 
 EXAMPLES: Mapping[str, str] = {
     "FineTune.metadata": "metadata: {name: support-triage}",
@@ -27,6 +35,9 @@ EXAMPLES: Mapping[str, str] = {
     "Project.metadata": "metadata: {name: my-team}",
     "Metadata.name": "name: support-triage",
     "FineTuneSpec.model": "model: gpt-4.1-mini-2025-04-14",
+    "ParentModel.from": "from: support-triage",
+    "Adopt.job": "job: ftjob-...",
+    "Adopt.run_key": "run_key: with the 64 hex digits that the plan names",
     "FineTuneSpec.dataset": "dataset: data/train.jsonl",
     "Dataset.training": "training: data/train.jsonl",
     "Price.training": "training: 5.00",
@@ -60,7 +71,8 @@ class _Fault:
 def explain(error: ErrorDetails, root: Node, document: type[Document], file: str) -> Problem | None:
     """The problem behind a pydantic error; None where the value's own problem is told already."""
     kind = error["type"]
-    home = _written(document, [*error["loc"], *_INNER.get(kind, ())])
+    path = [name for name in error["loc"] if name not in (TEXT_TAG, CHAIN_TAG)]
+    home = _written(document, [*path, *_INNER.get(kind, ())])
     names = [name for name in home.path if name != "[key]"]
     entry, _ = locate(root, names)
     if isinstance(entry.node.value, Broken):
@@ -138,7 +150,7 @@ def _models_in(annotation: object) -> tuple[type[BaseModel], ...]:
 
 def _home(model: type[BaseModel], key: str, path: tuple[str, ...] = ()) -> str | None:
     """Where in the document a key would be right, as a dotted path."""
-    for name, field in model.model_fields.items():
+    for name, field in _keys(model).items():
         if name == key:
             return ".".join((*path, name))
         inner = () if get_origin(field.annotation) is dict else _models_in(field.annotation)
@@ -148,15 +160,20 @@ def _home(model: type[BaseModel], key: str, path: tuple[str, ...] = ()) -> str |
     return None
 
 
+def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the names that are written."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _missing(fault: _Fault) -> Flaw:
-    field = fault.part.model_fields.get(fault.key) if fault.part else None
+    field = _keys(fault.part).get(fault.key) if fault.part else None
     example = EXAMPLES.get(f"{fault.part.__name__}.{fault.key}" if fault.part else "", fault.key)
     expected = (field.description if field else None) or "this required key"
     return Flaw("SPEC105", "missing", expected, f"Add {example}.")
 
 
 def _unknown_key(fault: _Fault) -> Flaw:
-    known = list(fault.part.model_fields) if fault.part else []
+    known = list(_keys(fault.part)) if fault.part else []
     remedy = did_you_mean(fault.key, known, _elsewhere(fault))
     return Flaw("SPEC106", "unknown key", "one of " + ", ".join(known), remedy)
 
@@ -164,7 +181,7 @@ def _unknown_key(fault: _Fault) -> Flaw:
 def _elsewhere(fault: _Fault) -> str:
     """What to do with a key that can't be where it is."""
     for model in fault.kinds:
-        if fault.key in model.model_fields:
+        if fault.key in _keys(model):
             return f"Remove it, or write kind: {_kind_of(model)}."
     home = _home(fault.document, fault.key)
     return f"It belongs at {home}." if home else "Remove it."
@@ -232,6 +249,8 @@ def _pattern(fault: _Fault) -> Flaw:
     found = f"found {describe(fault.node)}"
     if fault.context["pattern"] == REPOSITORY_PATTERN:
         return Flaw("SPEC104", found, "owner/name", "Write the repository's owner, /, its name.")
+    if fault.context["pattern"] == RUN_KEY_PATTERN:
+        return Flaw("SPEC104", found, "64 hex digits", "Copy the run key that the plan names.")
     if fault.context["pattern"] != NAME_PATTERN:
         return Flaw("SPEC104", found, f"text like {fault.context['pattern']}", "Write such text.")
     expected = "1 to 63 of a-z, 0-9 and -, with no - at the ends"

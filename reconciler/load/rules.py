@@ -34,6 +34,8 @@ RULES: Mapping[str, str] = {
     "SPEC114": "A project has at least one FineTune.",
     "SPEC115": "Fields that belong to one method are written with that method only.",
     "SPEC116": "A rule for data that a spec accepts exists, and leaves the data readable.",
+    "SPEC117": "A chain names a spec that exists.",
+    "SPEC118": "A chain starts from a base: no spec rests on itself.",
     # ---- paths ----
     "PATH201": "A path is relative.",
     "PATH202": "A path stays inside the project root.",

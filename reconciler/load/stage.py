@@ -8,6 +8,7 @@ from pathlib import Path
 from reconciler.catalog import load_catalog
 from reconciler.dataset.cache import FactsCache
 from reconciler.errors import InvalidInput, Problem, Severity
+from reconciler.load.chains import chain_problems, with_bases
 from reconciler.load.compose import compose, entry_at
 from reconciler.load.datasets import DatasetReader, Progress
 from reconciler.load.documents import (
@@ -91,7 +92,9 @@ class _Stage:
         """Every FineTune document of every spec file, valid or not."""
         files, problems = spec_files(self.root, places)
         self.problems += problems
-        return [d for path in files for d in self._read(path) if d.text("kind") == "FineTune"]
+        found = [d for path in files for d in self._read(path) if d.text("kind") == "FineTune"]
+        self.problems += chain_problems(found)
+        return with_bases(found)
 
     def specs(self, drafts: Sequence[Draft], reader: DatasetReader) -> tuple[LoadedSpec, ...]:
         """The valid specs by name, after all that is looked at across documents and on disk."""
@@ -100,9 +103,9 @@ class _Stage:
         for item in drafts:
             self.problems += base_problems(item, reader.catalog)
             training, validation = reader.facts(item)
-            if isinstance(item.document, FineTune) and training:
-                line = item.root.line
-                specs.append(LoadedSpec(item.document, item.file, line, training, validation))
+            document = item.document
+            if isinstance(document, FineTune) and (training or not document.spec.dataset):
+                specs.append(LoadedSpec(document, item.file, item.root.line, training, validation))
         self.problems += reader.problems
         return tuple(sorted(specs, key=lambda spec: spec.document.metadata.name))
 

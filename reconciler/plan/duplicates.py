@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from reconciler.ownership import read_mark
-from reconciler.plan.decide import CLOCK_SKEW, attempt_of
+from reconciler.plan.case import CLOCK_SKEW, attempt_of
 from reconciler.plan.model import Duplicate
 from reconciler.state import Claim, Desired, Job, Observed
 

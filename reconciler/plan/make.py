@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.catalog import Catalog
+from reconciler.catalog import base_name
 from reconciler.cost import bill, estimate, training_price
 from reconciler.diff import Difference
-from reconciler.ownership import file_name, is_same_file, read_mark
-from reconciler.plan.decide import TRAINING_NOT_AVAILABLE, Case, Decision, Limits, decide
+from reconciler.ownership import Mark, file_name, is_same_file, read_mark
+from reconciler.plan.bills import Tariff, bill_of, billed_since_month_began
+from reconciler.plan.calendar import Calendar, calendar_of
+from reconciler.plan.case import Case, Decision, Limits, ParentCase
+from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
+from reconciler.plan.decide import decide
 from reconciler.plan.duplicates import find_duplicates
+from reconciler.plan.failures import FailureClass, class_of
 from reconciler.plan.model import (
     Cancel,
     Create,
     Orphan,
     Plan,
-    Reason,
     Resource,
     Upload,
     Wait,
 )
-from reconciler.spec import Price
+from reconciler.plan.reasons import Reason
+from reconciler.plan.standing import PAUSED
 from reconciler.state import (
     Claim,
     Closing,
     ClosingKind,
     Desired,
     Job,
+    JobStatus,
     Observed,
     RemoteFile,
     Right,
@@ -36,26 +42,36 @@ from reconciler.state import (
 
 
 @dataclass(frozen=True)
-class Tariff:
-    """Where prices come from: the catalog, and the Project's own that go before it."""
-
-    catalog: Catalog
-    prices: Mapping[str, Price]
-
-
-@dataclass(frozen=True)
 class _Scene:
-    """Everything that a pass knows, with jobs and ledger records to hand by run key."""
+    """Everything that a pass knows, with what is asked of it often to hand.
+
+    Attributes:
+        jobs, rights: by run key; ``jobs`` by age, ours first by the ledger's word, then by marks.
+        by_id: every job.
+        named: job -> the claim that the ledger names it for.
+        failed_on: what a job of ours failed on, for the data's sake -> that job.
+        had_model: names of specs that ever had a model.
+        ended: the endpoint's refusal of all training, if it gave one.
+    """
 
     desired: Desired
     observed: Observed
     differences: Mapping[str, Difference]
     tariff: Tariff
     limits: Limits
+    calendar: Calendar
     jobs: Mapping[str, list[Job]]
+    by_id: Mapping[str, Job]
     rights: Mapping[str, list[Right]]
     named: Mapping[str, Claim]
+    failed_on: Mapping[_Bytes, Job]
+    had_model: frozenset[str]
     ended: Closing | None
+
+
+Decided = list[tuple[Case, Decision]]
+_Bytes = tuple[str, str, str]
+"""A base, a method, and the digest of a training file as marks have it."""
 
 
 def make_plan(
@@ -66,30 +82,86 @@ def make_plan(
     limits: Limits,
 ) -> Plan:
     """The plan for the selected trainings. Pure: the same arguments give the same plan."""
-    named = _named_by_ledger(desired.owner, observed)
-    scene = _Scene(
-        *(desired, observed, differences, tariff, limits),
-        jobs=_jobs_by_key(named, observed),
-        rights=_rights_by_key(observed),
-        named=named,
-        ended=_training_ended(observed),
-    )
-    chosen = [training for training in desired.trainings if desired.is_selected(training)]
-    decided = [(case, decide(case)) for case in (_case(t, scene) for t in chosen)]
+    scene = _scene(desired, observed, differences, tariff, limits)
+    decided = _decided(scene)
     creates = [
-        _create(case, reason, scene) for case, decision in decided if (reason := decision.create)
+        _create(case, decision, decision.create, scene)
+        for case, decision in decided
+        if decision.create
     ]
+    later = [
+        _create(case, decision, decision.later, scene)
+        for case, decision in decided
+        if decision.later
+    ]
+    by_name = sorted(decided, key=lambda each: each[0].training.name)
+    last_create = scene.calendar.last_create
     return Plan(
         owner=desired.owner,
         endpoint=observed.endpoint,
         revision=desired.revision,
         taken_at=observed.taken_at,
-        actions=(*_uploads(creates), *creates, *_cancels(decided), *_waits(decided)),
-        resources=tuple(_resource(case.training, decision) for case, decision in decided),
+        actions=(*_uploads(creates), *creates, *_cancels(by_name), *_waits(by_name)),
+        resources=tuple(_resource(case, decision) for case, decision in by_name),
         orphans=tuple(_orphans(scene)),
         is_proved=observed.is_complete,
-        duplicates=tuple(find_duplicates(desired, observed, named)),
+        duplicates=tuple(find_duplicates(desired, observed, scene.named)),
+        later=tuple(later),
+        last_create=last_create.isoformat() if last_create else "",
+        billed_usd=billed_since_month_began(_ours(scene), observed.taken_at, tariff),
     )
+
+
+# ---- what is known -------------------------------------------------------------------------------
+
+
+def _scene(
+    desired: Desired,
+    observed: Observed,
+    differences: Mapping[str, Difference],
+    tariff: Tariff,
+    limits: Limits,
+) -> _Scene:
+    named = _named_by_ledger(desired.owner, observed)
+    marks = _our_marks(desired.owner, observed.jobs)
+    return _Scene(
+        *(desired, observed, differences, tariff, limits),
+        calendar=calendar_of(observed, tariff.catalog),
+        jobs=_jobs_by_key(named, observed),
+        by_id={job.id: job for job in observed.jobs},
+        rights=_rights_by_key(observed),
+        named=named,
+        failed_on=_failed_on(marks),
+        had_model=frozenset(mark.name for job, mark in marks if job.status is JobStatus.SUCCEEDED),
+        ended=_training_ended(observed),
+    )
+
+
+def _our_marks(owner: str, jobs: Iterable[Job]) -> list[tuple[Job, Mark]]:
+    marks = ((job, read_mark(job)) for job in jobs)
+    return [(job, mark) for job, mark in marks if mark and mark.owner == owner]
+
+
+def _ours(scene: _Scene) -> Iterator[Job]:
+    return (job for job in scene.observed.jobs if _is_ours(job, scene))
+
+
+def _failed_on(marks: list[tuple[Job, Mark]]) -> dict[_Bytes, Job]:
+    """Bytes that are bad by a job's word, and that no job was ever trained on."""
+    good = {_bytes_of(job, mark) for job, mark in marks if job.status is JobStatus.SUCCEEDED}
+    failed = ((job, _bytes_of(job, mark)) for job, mark in marks if _is_bad_data(job))
+    return {sent: job for job, sent in failed if sent not in good}
+
+
+def _is_bad_data(job: Job) -> bool:
+    classes = (FailureClass.DATA, FailureClass.POLICY)
+    return job.status is JobStatus.FAILED and class_of(job) in classes
+
+
+def _bytes_of(job: Job, mark: Mark) -> _Bytes:
+    dataset = mark.fields.get("dataset")
+    digest = dataset.get("training", "") if isinstance(dataset, dict) else ""
+    return (base_name(job.model), job.method, str(digest))
 
 
 def _jobs_by_key(named: Mapping[str, Claim], observed: Observed) -> Mapping[str, list[Job]]:
@@ -119,24 +191,61 @@ def _rights_by_key(observed: Observed) -> Mapping[str, list[Right]]:
     return rights
 
 
-def _case(training: Training, scene: _Scene) -> Case:
-    jobs = scene.jobs.get(training.key, [])
+# ---- decisions, parents before their children ----------------------------------------------------
+
+
+def _decided(scene: _Scene) -> Decided:
+    """The selected trainings and what is decided for each.
+
+    A parent is looked at although only its child is selected: what is decided for it is not done.
+    """
+    by_key = {training.key: training for training in scene.desired.trainings}
+    known: dict[str, tuple[Case, Decision]] = {}
+    asked = [t.key for t in reversed(scene.desired.trainings) if scene.desired.is_selected(t)]
+    while asked:
+        training = by_key[asked[-1]]
+        above = training.parent.key if training.parent else None
+        if above and above not in known:
+            asked.append(above)
+        elif (key := asked.pop()) not in known:
+            case = _case(training, known.get(above or ""), scene)
+            known[key] = (case, decide(case))
+    return [each for each in known.values() if scene.desired.is_selected(each[0].training)]
+
+
+def _case(training: Training, parent: tuple[Case, Decision] | None, scene: _Scene) -> Case:
+    adopted = [scene.by_id[job] for job in training.adopted if job in scene.by_id]
+    jobs = [job for job in scene.jobs.get(training.key, []) if job not in adopted]
     ours = [job for job in jobs if _is_ours(job, scene)]
+    sent = f"sha256:{training.training.sha256}" if training.training else ""
     return Case(
         owner=scene.desired.owner,
-        endpoint=scene.observed.endpoint,
         training=training,
-        jobs=tuple(ours),
+        jobs=(*adopted, *ours),
         foreign=tuple(job for job in jobs if job not in ours),
         rights=tuple(scene.rights.get(training.key, [])),
         models=scene.observed.models,
-        usd=estimate(training, scene.tariff.catalog, scene.tariff.prices).usd,
+        calendar=scene.calendar,
+        tariff=scene.tariff,
         is_changed=training.key in scene.differences,
         ended=scene.ended,
         latest_unmarked=scene.observed.latest_unmarked,
         now=scene.observed.taken_at,
         limits=scene.limits,
+        had_model=not scene.had_model.isdisjoint(training.used_by),
+        known_bad=scene.failed_on.get((training.model, training.method, sent)),
+        missing_files=scene.observed.missing_files,
+        parent=_parent(parent, scene),
     )
+
+
+def _parent(parent: tuple[Case, Decision] | None, scene: _Scene) -> ParentCase | None:
+    if parent is None:
+        return None
+    case, decision = parent
+    checkpoints = scene.observed.checkpoints.get(decision.job.id, ()) if decision.job else ()
+    is_selected = scene.desired.is_selected(case.training)
+    return ParentCase(case.training.name, decision, checkpoints, is_selected)
 
 
 def _is_ours(job: Job, scene: _Scene) -> bool:
@@ -157,11 +266,15 @@ def _is_end(closing: Closing) -> bool:
     return closing.kind is ClosingKind.REFUSED and closing.code == TRAINING_NOT_AVAILABLE
 
 
-def _create(case: Case, reason: Reason, scene: _Scene) -> Create:
+# ---- actions -------------------------------------------------------------------------------------
+
+
+def _create(case: Case, decision: Decision, reason: Reason, scene: _Scene) -> Create:
     training, owner, tariff = case.training, scene.desired.owner, scene.tariff
     difference = scene.differences.get(training.key)
     return Create(
         training=training,
+        base=decision.base,
         attempt=case.next_attempt,
         reason=reason,
         estimate=estimate(training, tariff.catalog, tariff.prices),
@@ -201,21 +314,27 @@ def _uploads(creates: list[Create]) -> Iterator[Upload]:
     yield from wanted.values()
 
 
-def _cancels(decided: list[tuple[Case, Decision]]) -> Iterator[Cancel]:
+def _cancels(decided: Decided) -> Iterator[Cancel]:
     for case, decision in decided:
         for job in decision.cancel:
             yield Cancel(job.id, case.training.key, case.training.used_by, Reason.DUPLICATE)
 
 
-def _waits(decided: list[tuple[Case, Decision]]) -> Iterator[Wait]:
+def _waits(decided: Decided) -> Iterator[Wait]:
+    """The jobs that go on by themselves: one that is paused has to be resumed first."""
     for case, decision in decided:
         job, training = decision.job, case.training
-        if job and job in case.jobs and not job.status.is_terminal:
+        if job and job in case.jobs and not job.status.is_terminal and job.status not in PAUSED:
             yield Wait(job.id, training.key, training.used_by, job.status)
 
 
-def _resource(training: Training, decision: Decision) -> Resource:
-    job = decision.job
+# ---- resources -----------------------------------------------------------------------------------
+
+
+def _resource(case: Case, decision: Decision) -> Resource:
+    training, job = case.training, decision.job
+    billed = bill_of(job, case.tariff) if job else None
+    until = case.calendar.serves_until(job.model if job else training.model)
     return Resource(
         key=training.key,
         used_by=training.used_by,
@@ -223,6 +342,11 @@ def _resource(training: Training, decision: Decision) -> Resource:
         condition=decision.condition,
         job_id=job.id if job else "",
         fine_tuned_model=(job.fine_tuned_model or "") if job else "",
+        tokens=billed.tokens if billed else None,
+        usd=billed.usd if billed else None,
+        is_billed=bool(billed and billed.is_final),
+        serves_until=until.isoformat() if until else "",
+        notices=decision.notices,
     )
 
 
@@ -230,9 +354,12 @@ def _orphans(scene: _Scene) -> Iterator[Orphan]:
     trainings, owner = scene.desired.trainings, scene.desired.owner
     needed = {training.key for training in trainings}
     names = {name for training in trainings for name in training.used_by}
+    adopted = {binding.job for training in trainings for binding in training.bindings}
     for job in sorted(scene.observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
-        if mark and mark.owner == owner and scene.named.get(job.id, mark).key not in needed:
+        if not (mark and mark.owner == owner) or job.id in adopted:
+            continue
+        if scene.named.get(job.id, mark).key not in needed:
             yield Orphan(
                 job_id=job.id,
                 name=mark.name,

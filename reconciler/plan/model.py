@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -13,37 +12,8 @@ from pydantic.main import IncEx
 
 from reconciler.cost import Estimate, total_usd
 from reconciler.diff import Difference
+from reconciler.plan.reasons import Reason
 from reconciler.state import Condition, Endpoint, Health, JobStatus, Revision, Sync, Training
-
-
-class Reason(StrEnum):
-    """Why: a word for machines on each condition and action. Apply never reads it."""
-
-    NOT_TRAINED = "NotTrained"  # nothing was ever trained for it
-    SPEC_CHANGED = "SpecChanged"  # an earlier key of this name exists
-    RETRY_TRANSIENT = "RetryTransient"  # the service failed, not the data
-    RETRY_ASKED = "RetryAsked"  # a person asked
-    RETRY_REFUSAL = "RetryRefusal"  # the back-off of a 429 or of no connection is over
-    DOUBT_SETTLED = "DoubtSettled"  # a lost reply was judged: by a person, or below doubt_budget
-    READY = "Ready"
-    TRAINING = "Training"
-    MODEL_DELETED = "ModelDeleted"
-    JOB_CANCELLED = "JobCancelled"
-    JOB_FAILED = "JobFailed"
-    JOB_MISSING = "JobMissing"  # the ledger knows a job that the endpoint doesn't show
-    CREATE_REFUSED = "CreateRefused"
-    BACKING_OFF = "BackingOff"
-    TRAINING_ENDED = "TrainingEnded"
-    FOREIGN_JOB = "ForeignJob"
-    IN_DOUBT = "InDoubt"
-    DUPLICATE = "Duplicate"
-    PAST_DATE = "PastDate"  # policy: the endpoint's calendar
-    OVER_BUDGET = "OverBudget"  # policy
-    NO_BUDGET = "NoBudget"  # policy: nobody watches, so somebody must have set a limit
-    FROZEN = "Frozen"  # policy: something was made twice, and nobody has said that they know
-    TOO_MANY_JOBS = "TooManyJobs"  # policy: the fuse of one pass
-    TOO_OFTEN = "TooOften"  # policy: the fuse of one spec's day
-    UNCLEAN_CHECKOUT = "UncleanCheckout"  # policy: what is spent must trace to a commit
 
 
 @dataclass(frozen=True)
@@ -63,12 +33,15 @@ class Create:
     """Create the job of a training, as the given attempt.
 
     Attributes:
+        base: what the request names as its model: the base, or what the training's parent made.
+            Empty while the parent has made nothing yet.
         files: the file names of the training file and, if any, the validation file.
         file_ids: ids of those already uploaded; empty text where an Upload of this plan fills it.
         earlier_usd: the expected bill of an earlier job of the same name that still runs.
     """
 
     training: Training
+    base: str
     attempt: int
     reason: Reason
     estimate: Estimate
@@ -101,6 +74,26 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Delete:
+    """Delete a model or a file of ours that nothing needs; only `reconcile prune` plans it.
+
+    Attributes:
+        what: which of the two ``id`` names.
+        used_by: the specs that it was made for, by name; they need not exist any more.
+        key: the run key that it was made for; empty for a file that no job used.
+        message: why, for people.
+    """
+
+    what: Literal["model", "file"]
+    id: str
+    key: str
+    used_by: tuple[str, ...]
+    reason: Reason
+    message: str
+    kind: Literal["delete"] = "delete"
+
+
+@dataclass(frozen=True)
 class Wait:
     """A job is under way; nothing to do but wait for it."""
 
@@ -111,12 +104,29 @@ class Wait:
     kind: Literal["wait"] = "wait"
 
 
-Action = Annotated[Upload | Create | Cancel | Wait, Field(discriminator="kind")]
+Action = Annotated[Upload | Create | Cancel | Delete | Wait, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something else that somebody should know of a resource; it stops nothing."""
+
+    reason: Reason
+    message: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """Where one training stands, whether or not there is something to do for it."""
+    """Where one training stands, whether or not there is something to do for it.
+
+    Attributes:
+        model: its base.
+        tokens, usd: what its job was billed, or is expected to be while ``is_billed`` is False;
+            None where nobody knows.
+        serves_until: the last day of its base at this endpoint (``YYYY-MM-DD``); empty if unknown.
+        notices: what else there is to say, drift beside the leading one included.
+    """
 
     key: str
     used_by: tuple[str, ...]
@@ -124,6 +134,11 @@ class Resource:
     condition: Condition
     job_id: str = ""
     fine_tuned_model: str = ""
+    tokens: int | None = None
+    usd: float | None = None
+    is_billed: bool = False
+    serves_until: str = ""
+    notices: tuple[Notice, ...] = ()
 
     @property
     def name(self) -> str:
@@ -145,6 +160,11 @@ class Orphan:
     fine_tuned_model: str
     is_superseded: bool
 
+    @property
+    def is_drift(self) -> bool:
+        """Whether it runs, and is paid for, though no spec asks for it."""
+        return not (self.is_superseded or self.status.is_terminal)
+
 
 @dataclass(frozen=True)
 class Duplicate:
@@ -158,6 +178,18 @@ class Duplicate:
     jobs: tuple[str, ...]
 
 
+_NOT_DECIDED_OF_ACTIONS: dict[str, IncEx | bool] = {
+    "difference": {"changes": {"__all__": {"note"}}},
+    "training": {"lifecycle", "labels", "bindings", "is_suspended"},
+}
+_NOT_DECIDED_OF_RESOURCES: dict[str, IncEx | bool] = {
+    "condition": {"message", "remedy", "since"},
+    "notices": {"__all__": {"message", "remedy"}},
+    **dict.fromkeys(("tokens", "usd", "is_billed", "serves_until"), True),
+}
+"""What a plan tells, and decides nothing."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything that apply will do, and how each resource stands.
@@ -165,6 +197,11 @@ class Plan:
     What apply does follows from ``actions`` alone. ``taken_at`` (server time) and ``revision`` are
     told, and are not part of the digest: the same decisions have the same digest. ``is_proved``:
     every job of the endpoint was looked at, so what the plan creates is surely not there.
+
+    Attributes:
+        later: trainings that can be sent only when what they start from is there, parents first.
+        last_create: the endpoint's last day for new jobs (``YYYY-MM-DD``); empty if none is known.
+        billed_usd: what was billed to this owner since the month began (UTC).
     """
 
     owner: str
@@ -176,15 +213,19 @@ class Plan:
     orphans: tuple[Orphan, ...]
     is_proved: bool
     duplicates: tuple[Duplicate, ...] = ()
+    later: tuple[Create, ...] = ()
+    last_create: str = ""
+    billed_usd: float = 0.0
 
     @property
     def digest(self) -> str:
         """SHA-256 over actions, conditions and duplicates, without the sentences about them."""
-        changes: IncEx = {"changes": {"__all__": {"note"}}}
-        action: IncEx = {"difference": changes}
-        resource: IncEx = {"condition": {"message", "remedy"}}
-        sentences: IncEx = {"actions": {"__all__": action}, "resources": {"__all__": resource}}
-        told = {"owner", "actions", "resources", "duplicates"}
+        sentences: IncEx = {
+            "actions": {"__all__": _NOT_DECIDED_OF_ACTIONS},
+            "later": {"__all__": _NOT_DECIDED_OF_ACTIONS},
+            "resources": {"__all__": _NOT_DECIDED_OF_RESOURCES},
+        }
+        told = {"owner", "actions", "later", "resources", "duplicates"}
         decisions = _adapter().dump_json(self, include=told, exclude=sentences)
         return sha256(decisions).hexdigest()
 
@@ -199,6 +240,11 @@ class Plan:
         return tuple(action for action in self.actions if isinstance(action, Upload))
 
     @property
+    def deletes(self) -> tuple[Delete, ...]:
+        """What is to be deleted: never anything but by `reconcile prune`."""
+        return tuple(action for action in self.actions if isinstance(action, Delete))
+
+    @property
     def waits(self) -> tuple[Wait, ...]:
         """The jobs under way."""
         return tuple(action for action in self.actions if isinstance(action, Wait))
@@ -211,7 +257,13 @@ class Plan:
     @property
     def has_changes(self) -> bool:
         """Whether the provider differs from Git: something to write, or drift."""
-        return self.writes or any(r.condition.sync is Sync.DRIFTED for r in self.resources)
+        return self.writes or self.has_drift
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether the provider moved in a way that no commit explains."""
+        resources = any(r.condition.sync is Sync.DRIFTED for r in self.resources)
+        return resources or any(orphan.is_drift for orphan in self.orphans)
 
     @property
     def usd(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import ceil
 
 from reconciler.state import Endpoint
@@ -16,3 +17,15 @@ def command(endpoint: Endpoint, *words: str) -> str:
 def limit_for(usd: float) -> str:
     """``--max-cost 0.31``: the least whole cents that such a bill is within."""
     return f"--max-cost {ceil(usd * 100) / 100:.2f}"
+
+
+def made_twice(used_by: Iterable[str], jobs: Iterable[str]) -> str:
+    """``triage: ftjob-1 and ftjob-2 are one training, made twice``."""
+    return f"{', '.join(used_by)}: {' and '.join(jobs)} are one training, made twice"
+
+
+def unfreeze(endpoint: Endpoint) -> str:
+    """What ends a freeze."""
+    return (
+        f"look at these jobs, and cancel what is not wanted; then: {command(endpoint, 'unfreeze')}"
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.state import Endpoint, Job, RemoteFile
+from reconciler.state import Checkpoint, Endpoint, Job, RemoteFile
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,12 @@ class Reader(Protocol):
     def events(self, job_id: str, after: str | None = None) -> tuple[Event, ...]:
         """The events of a job, oldest first; with ``after`` those alone that follow that one."""
 
+    def checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
+        """The checkpoints of a job, oldest first."""
+
+    def download(self, file_id: str, path: Path) -> bool:
+        """Whether the content of an uploaded file was put there."""
+
     def chat(self, model: str, text: str) -> Answer:
         """A model's answer to one user message."""
 
@@ -125,6 +131,18 @@ class Writer(Protocol):
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a live job."""
+
+    def pause(self, job_id: str) -> Job:
+        """Hold a job back."""
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on."""
+
+    def delete_model(self, model: str) -> None:
+        """Delete a fine-tuned model."""
+
+    def delete_file(self, file_id: str) -> None:
+        """Delete a file."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from reconciler.ownership import read_mark
 from reconciler.plan import Create
 from reconciler.report.plain import number, plain
 from reconciler.report.words import FORCES, arithmetic, data, epochs, price, sides
-from reconciler.state import Job, Training
+from reconciler.state import LAST, Job, Training
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def training_rows(training: Training, expected: Estimate | None = None) -> list[
         "n_epochs": epochs(training.hyperparameters.get("n_epochs"), expected),
     }
     return [
-        Row("model", plain(training.model), path="model"),
+        Row("model", _source(training), path="model"),
         Row("method", training.method, path="method"),
         *(
             Row(role, data(facts), path=f"dataset.{role}")
@@ -42,6 +42,15 @@ def training_rows(training: Training, expected: Estimate | None = None) -> list[
         *([Row("suffix", plain(training.suffix), path="suffix")] if training.suffix else []),
         *([Row("seed", str(training.seed), path="seed")] if training.seed is not None else []),
     ]
+
+
+def _source(training: Training) -> str:
+    """The base; of a chain what it starts from, and the base behind that."""
+    parent = training.parent
+    if parent is None:
+        return plain(training.model)
+    selected = "its model" if parent.checkpoint == LAST else f"its step {parent.checkpoint}"
+    return f"from {plain(parent.name)}, {selected} ({plain(training.model)})"
 
 
 def job_rows(job: Job) -> list[Row]:
@@ -62,12 +71,16 @@ def _time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def create_rows(create: Create) -> list[Row]:
-    """The rows of a create: fields, each change beside its field, the attempt, the cost."""
+def create_rows(create: Create, serves: str = "") -> list[Row]:
+    """The rows of a create: fields, each change beside its field, the attempt, the cost.
+
+    ``serves``: the last day of its model, for people; empty if none is known.
+    """
     rows = training_rows(create.training, create.estimate)
     attempt = [Row("attempt", str(create.attempt))] if create.attempt > 1 else []
     cost = f"{price(create.estimate)} ({arithmetic(create.estimate)})"
-    return [*_with_changes(rows, create.difference), *attempt, Row("cost", cost)]
+    until = [Row("serves until", serves)] if serves else []
+    return [*_with_changes(rows, create.difference), *attempt, *until, Row("cost", cost)]
 
 
 def _with_changes(rows: list[Row], difference: Difference | None) -> Iterator[Row]:

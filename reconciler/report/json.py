@@ -3,22 +3,33 @@
 ``schema_version`` counts up when a field goes away or changes its meaning; new fields may come at
 any time. Amounts are US dollars, null where nobody knows the price. Keys are in the order below.
 
-    plan      schema_version, kind "plan", digest, owner, endpoint, revision, summary, actions,
-              resources, orphans, duplicates
-    status    schema_version, kind "status", owner, endpoint, summary, resources, duplicates
+    plan      schema_version, kind "plan", digest, owner, endpoint, revision, calendar, summary,
+              actions, later, resources, orphans, duplicates
+    status    schema_version, kind "status", owner, endpoint, calendar, summary, resources,
+              duplicates
+    drift     schema_version, kind "drift", owner, endpoint, summary, resources (those alone that
+              drifted), orphans (that run)
 
-    summary   creates, uploads, cancels, waits, ready, held, failed, drifted, cost_usd (of all
-              that have a price), unpriced, trained_tokens, has_changes, is_frozen
+    calendar  new_jobs_until: the endpoint's last day for new jobs, or null
+    summary   creates, uploads, cancels, deletes, waits, later, ready, held, failed, drifted,
+              suspended, cost_usd (of all that have a price), later_usd, unpriced, trained_tokens,
+              billed_this_month_usd, has_changes, is_frozen
     action    kind and used_by, then by kind:
               upload  path, bytes, sha256, file_name
-              create  name, key, attempt, reason, model, method, hyperparameters, suffix, seed,
+              create  name, key, attempt, reason, model, base (what is sent as the model, or
+                      null), parent {name, key, checkpoint} or null, method,
+                      hyperparameters, suffix, seed,
                       files [role, path, sha256, bytes, examples, tokens, file_name, file_id],
                       estimate {tokens, epochs, epochs_are_default, trained_tokens,
                       price_per_million, price_source, usd}, changes [field, before, after, note],
                       earlier {job_id, is_running, usd} or null
               cancel  job_id, key, reason
+              delete  what ("model" or "file"), id, key, reason, message
               wait    job_id, key, status
-    resource  name, used_by, key, base, sync, health, reason, message, remedy, job_id, model
+    later     creates that can be sent once what they start from is there, parents first
+    resource  name, used_by, key, base, sync, health, reason, message, remedy, since (Unix
+              seconds), job_id, model, tokens, usd, is_billed, serves_until, notices [reason,
+              message, remedy]
     orphan    job_id, name, key, status, model, is_superseded
     duplicate used_by, key, job_ids: made more than once and not acknowledged; creates are frozen
 """
@@ -27,23 +38,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import assert_never
 
-from reconciler.cost import Estimate
+from reconciler.cost import Estimate, total_usd
 from reconciler.diff import ABSENT, Difference, FieldChange
 from reconciler.errors import redact
 from reconciler.plan import (
     Action,
     Cancel,
     Create,
+    Delete,
     Duplicate,
+    Notice,
     Orphan,
     Plan,
     Resource,
     Upload,
     Wait,
 )
-from reconciler.report.summary import standing, superfluous, trained_tokens
+from reconciler.report.summary import drifted, standing, superfluous, trained_tokens
 
 SCHEMA_VERSION = 1
 
@@ -58,9 +72,11 @@ def plan_json(plan: Plan) -> str:
         owner=plan.owner,
         endpoint=_endpoint(plan),
         revision={"commit": plan.revision.commit or None, "is_dirty": plan.revision.is_dirty},
+        calendar=_calendar(plan),
         summary=_summary(plan),
         actions=[_action(action) for action in plan.actions],
-        resources=[_resource(resource) for resource in plan.resources],
+        later=[_action(create) for create in plan.later],
+        resources=[resource_json(resource) for resource in plan.resources],
         orphans=[_orphan(orphan) for orphan in plan.orphans],
         duplicates=[_duplicate(duplicate) for duplicate in plan.duplicates],
     )
@@ -72,9 +88,22 @@ def status_json(plan: Plan) -> str:
         "status",
         owner=plan.owner,
         endpoint=_endpoint(plan),
+        calendar=_calendar(plan),
         summary=_summary(plan),
-        resources=[_resource(resource) for resource in plan.resources],
+        resources=[resource_json(resource) for resource in plan.resources],
         duplicates=[_duplicate(duplicate) for duplicate in plan.duplicates],
+    )
+
+
+def drift_json(plan: Plan) -> str:
+    """What the provider moved and no commit explains."""
+    return _dump(
+        "drift",
+        owner=plan.owner,
+        endpoint=_endpoint(plan),
+        summary=_summary(plan),
+        resources=[resource_json(resource) for resource in drifted(plan)],
+        orphans=[_orphan(orphan) for orphan in plan.orphans if orphan.is_drift],
     )
 
 
@@ -93,20 +122,29 @@ def _endpoint(plan: Plan) -> Json:
     }
 
 
+def _calendar(plan: Plan) -> Json:
+    return {"new_jobs_until": plan.last_create or None}
+
+
 def _summary(plan: Plan) -> Json:
     count = Counter(map(standing, plan.resources))
     return {
         "creates": len(plan.creates),
         "uploads": len(plan.uploads),
         "cancels": len(superfluous(plan)),
+        "deletes": len(plan.deletes),
         "waits": len(plan.waits),
+        "later": len(plan.later),
         "ready": count["ready"],
         "held": count["held"],
         "failed": count["failed"],
         "drifted": count["drifted"],
+        "suspended": count["suspended"],
         "cost_usd": plan.usd,
+        "later_usd": total_usd([create.estimate for create in plan.later]),
         "unpriced": sum(create.estimate.usd is None for create in plan.creates),
         "trained_tokens": trained_tokens(plan),
+        "billed_this_month_usd": plan.billed_usd,
         "has_changes": plan.has_changes,
         "is_frozen": bool(plan.duplicates),
     }
@@ -124,6 +162,8 @@ def _action(action: Action) -> Json:
             return told | _create(action)
         case Cancel():
             return told | {"job_id": action.job_id, "key": action.key, "reason": action.reason}
+        case Delete():
+            return told | _delete(action)
         case Wait():
             return told | {"job_id": action.job_id, "key": action.key, "status": action.status}
         case _:
@@ -139,6 +179,16 @@ def _upload(upload: Upload) -> Json:
     }
 
 
+def _delete(delete: Delete) -> Json:
+    return {
+        "what": delete.what,
+        "id": delete.id,
+        "key": delete.key or None,
+        "reason": delete.reason,
+        "message": delete.message,
+    }
+
+
 def _create(create: Create) -> Json:
     training = create.training
     changes = create.difference.changes if create.difference else ()
@@ -148,6 +198,8 @@ def _create(create: Create) -> Json:
         "attempt": create.attempt,
         "reason": create.reason,
         "model": training.model,
+        "base": create.base or None,
+        "parent": asdict(training.parent) if training.parent else None,
         "method": training.method,
         "hyperparameters": dict(sorted(training.hyperparameters.items())),
         "suffix": training.suffix,
@@ -205,7 +257,8 @@ def _earlier(difference: Difference | None, usd: float | None) -> Json | None:
 # ---- resources, orphans, problems --------------------------------------------------------------
 
 
-def _resource(resource: Resource) -> Json:
+def resource_json(resource: Resource) -> Json:
+    """Where one training stands."""
     condition = resource.condition
     return {
         "name": resource.name,
@@ -217,8 +270,22 @@ def _resource(resource: Resource) -> Json:
         "reason": condition.reason,
         "message": redact(condition.message),
         "remedy": condition.remedy or None,
+        "since": condition.since,
         "job_id": resource.job_id or None,
         "model": resource.fine_tuned_model or None,
+        "tokens": resource.tokens,
+        "usd": resource.usd,
+        "is_billed": resource.is_billed,
+        "serves_until": resource.serves_until or None,
+        "notices": [_notice(notice) for notice in resource.notices],
+    }
+
+
+def _notice(notice: Notice) -> Json:
+    return {
+        "reason": notice.reason,
+        "message": redact(notice.message),
+        "remedy": notice.remedy or None,
     }
 
 

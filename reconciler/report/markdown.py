@@ -14,7 +14,17 @@ from reconciler.plan import Create, Orphan, Plan, Resource
 from reconciler.report.fields import Row, create_rows
 from reconciler.report.plain import counted, number, plain
 from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
-from reconciler.report.words import made_twice, price, running_bill, unfreeze, unpriced, why
+from reconciler.report.words import (
+    after_parent,
+    made_twice,
+    new_jobs_until,
+    price,
+    running_bill,
+    serves_until,
+    unfreeze,
+    unpriced,
+    why,
+)
 
 OutcomeLine = tuple[str, Sequence[str], str, str]
 """An action's kind, the specs it is for, what became of it, the sentence about it."""
@@ -31,11 +41,12 @@ def plan_markdown(plan: Plan) -> str:
     troubled = [r for r in plan.resources if standing(r) in TROUBLE]
     blocks = [
         [f"## {escape(summary_line(plan))}"],
-        [_origin(plan)],
+        [_origin(plan), *_calendar(plan)],
         list(_frozen(plan)),
         list(_overview(plan)),
-        *map(_details, plan.creates),
+        *(_details(create, serves_until(create, plan)) for create in plan.creates),
         *map(_trouble, troubled),
+        list(_notices(plan)),
         list(_ready(plan)),
         list(_orphans(plan.orphans)),
         [f"<sub>plan {plan.digest[:16]}</sub>"],
@@ -104,6 +115,12 @@ def _origin(plan: Plan) -> str:
     return f"{code(plan.owner)} at {code(plan.endpoint.label)}{commit}{dirty}"
 
 
+def _calendar(plan: Plan) -> Iterator[str]:
+    if told := new_jobs_until(plan):
+        yield ""
+        yield f"{escape(told)}"
+
+
 def _frozen(plan: Plan) -> Iterator[str]:
     if plan.duplicates:
         yield f"### Creates are frozen: {counted(len(plan.duplicates), 'training')} made twice"
@@ -116,7 +133,9 @@ def _frozen(plan: Plan) -> Iterator[str]:
 def _overview(plan: Plan) -> Iterator[str]:
     rows = [
         *(_create_row(create, plan) for create in plan.creates),
+        *(_later_row(create) for create in plan.later),
         *_cancel_rows(plan),
+        *_delete_rows(plan),
         *_other_rows(plan),
     ]
     if rows:
@@ -130,6 +149,18 @@ def _create_row(create: Create, plan: Plan) -> Sequence[str]:
     return (_codes(create.used_by), action, escape(why(create, plan)), tokens, f"**{cost}**")
 
 
+def _later_row(create: Create) -> Sequence[str]:
+    tokens = number(create.estimate.trained_tokens)
+    cost = escape(price(create.estimate))
+    return (_codes(create.used_by), "train later", escape(after_parent(create)), tokens, cost)
+
+
+def _delete_rows(plan: Plan) -> Iterator[Sequence[str]]:
+    for delete in plan.deletes:
+        what = f"delete {delete.what}"
+        yield (_codes(delete.used_by), what, f"{code(delete.id)}: {escape(delete.message)}", "", "")
+
+
 def _cancel_rows(plan: Plan) -> Iterator[Sequence[str]]:
     for cancel in superfluous(plan):
         reason = f"{code(cancel.job_id)}: another job does the same training"
@@ -139,16 +170,16 @@ def _cancel_rows(plan: Plan) -> Iterator[Sequence[str]]:
 def _other_rows(plan: Plan) -> Iterator[Sequence[str]]:
     for resource in plan.resources:
         word = standing(resource)
-        if word == "under way" or word in TROUBLE:
+        if word in ("under way", "suspended", "ignored") or word in TROUBLE:
             message = escape(resource.condition.message)
             yield (_codes(resource.used_by), word, message, "", "")
 
 
-def _details(create: Create) -> Iterator[str]:
+def _details(create: Create, serves: str) -> Iterator[str]:
     title = f"{_codes(create.used_by)}: {escape(price(create.estimate))}"
     yield f"### {title}"
     yield ""
-    rows = create_rows(create)
+    rows = create_rows(create, serves)
     if changed := [row for row in rows if row.note]:
         yield from _table(("field", "change"), map(_cells, changed))
         yield ""
@@ -172,6 +203,13 @@ def _trouble(resource: Resource) -> Iterator[str]:
     if condition.remedy:
         yield ""
         yield f"→ {escape(condition.remedy)}"
+
+
+def _notices(plan: Plan) -> Iterator[str]:
+    for resource in plan.resources:
+        for notice in resource.notices:
+            remedy = f" → {escape(notice.remedy)}" if notice.remedy else ""
+            yield f"- {_codes(resource.used_by)}: {escape(notice.message)}{remedy}"
 
 
 def _ready(plan: Plan) -> Iterator[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from reconciler.cost import dollars
-from reconciler.plan import Cancel, Plan, Resource
+from reconciler.cost import dollars, total_usd
+from reconciler.plan import Cancel, Plan, Reason, Resource
 from reconciler.report.plain import counted, number
 from reconciler.state import Health, Sync
 
@@ -15,22 +15,37 @@ TROUBLE = ("failed", "held", "drifted")
 
 
 def standing(resource: Resource) -> str:
-    """A resource in one word: ready, under way, failed, held, drifted, or to train."""
-    if resource.condition.sync is Sync.DRIFTED:
+    """A resource in one word: what the plan, the status and the counts call it."""
+    condition = resource.condition
+    if condition.health in _ALWAYS:
+        return _ALWAYS[condition.health]
+    if condition.sync is Sync.DRIFTED:
         return "drifted"
-    words = {
-        Health.READY: "ready",
-        Health.PROGRESSING: "under way",
-        Health.FAILED: "failed",
-        Health.HELD: "held",
-        Health.MISSING: "to train",
-    }
-    return words[resource.condition.health]
+    if condition.health is not Health.MISSING:
+        return "ready"
+    if condition.sync is Sync.IN_SYNC:
+        return "ignored"
+    return "waiting" if condition.reason == Reason.AWAITING_PARENT else "to train"
+
+
+def drifted(plan: Plan) -> tuple[Resource, ...]:
+    """The resources that moved and no commit explains it, in whatever health."""
+    return tuple(r for r in plan.resources if r.condition.sync is Sync.DRIFTED)
+
+
+_ALWAYS = {
+    Health.HELD: "held",
+    Health.FAILED: "failed",
+    Health.SUSPENDED: "suspended",
+    Health.PROGRESSING: "under way",
+}
 
 
 def summary_line(plan: Plan) -> str:
     """``Plan: 2 to train for $0.61 (122,010 tokens trained), 3 files to upload, 1 held.``"""
     frozen = " Creates are frozen." if plan.duplicates else ""
+    if plan.deletes:
+        return f"Prune: {', '.join(_writes(plan))}."
     if not plan.resources:
         return f"Nothing to do: no spec is selected.{frozen}"
     count = Counter(map(standing, plan.resources))
@@ -57,6 +72,12 @@ def _writes(plan: Plan) -> Iterator[str]:
         yield f"{counted(len(plan.uploads), 'file')} to upload"
     if cancels := superfluous(plan):
         yield f"{counted(len(cancels), 'duplicate')} to cancel"
+    if plan.later:
+        both = total_usd([create.estimate for create in (*plan.creates, *plan.later)])
+        yield f"{number(len(plan.later))} after that ({dollars(both)} in all)"
+    for what in ("model", "file"):
+        if count := sum(delete.what == what for delete in plan.deletes):
+            yield f"{counted(count, what)} to delete"
 
 
 def _cost(plan: Plan) -> str:
@@ -69,7 +90,7 @@ def _cost(plan: Plan) -> str:
 
 
 def _standings(count: Counter[str]) -> Iterator[str]:
-    for word in ("under way", *TROUBLE):
+    for word in ("under way", *TROUBLE, "waiting", "suspended", "ignored"):
         if count[word]:
             yield f"{number(count[word])} {word}"
     if count["ready"]:

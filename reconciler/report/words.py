@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+
 from reconciler.cost import Estimate, dollars
 from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import ABSENT, FieldChange
-from reconciler.plan import Create, Duplicate, Plan
-from reconciler.plan.remedies import command
-from reconciler.report.plain import counted, listed, plain
+from reconciler.plan import Create, Duplicate, Plan, Reason, Resource, remedies
+from reconciler.report.plain import counted, plain
 
 FORCES = "forces a new training"
 AUTO = "auto"
@@ -62,16 +63,79 @@ def sides(change: FieldChange) -> tuple[str, str]:
 
 def made_twice(duplicate: Duplicate) -> str:
     """``triage: ftjob-1 and ftjob-2 are one training, made twice``."""
-    jobs = " and ".join(map(plain, duplicate.jobs))
-    return f"{listed(duplicate.used_by)}: {jobs} are one training, made more than once"
+    return plain(remedies.made_twice(duplicate.used_by, duplicate.jobs))
 
 
 def unfreeze(plan: Plan) -> str:
     """What a person does about trainings that were made twice."""
-    return (
-        "nothing is created until somebody has looked at them and cancelled what is not wanted; "
-        f"then: {command(plan.endpoint, 'unfreeze')}"
-    )
+    return f"nothing is created until somebody did this: {remedies.unfreeze(plan.endpoint)}"
+
+
+def days(plan: Plan, day: str) -> str:
+    """``2027-01-14, 53 days``; what is past says so."""
+    left = (date.fromisoformat(day) - datetime.fromtimestamp(plan.taken_at, UTC).date()).days
+    return f"{day}, {counted(left, 'day')}" if left > 0 else f"{day}, which is past"
+
+
+def serves_until(create: Create, plan: Plan) -> str:
+    """The last day of the model that a create makes; empty if none is known."""
+    told = next((r.serves_until for r in plan.resources if r.key == create.key), "")
+    return days(plan, told) if told else ""
+
+
+def new_jobs_until(plan: Plan) -> str:
+    """The endpoint's cut-off, for people; empty if it has announced none."""
+    return f"new jobs until {days(plan, plan.last_create)}" if plan.last_create else ""
+
+
+def after_parent(create: Create) -> str:
+    """What a training of a chain waits for."""
+    parent = create.training.parent
+    return f"once {plain(parent.name)} is trained" if parent else ""
+
+
+def age(plan: Plan, since: int | None) -> str:
+    """How long something has been so, in its largest unit: ``45 s``, ``3 h``, ``12 d``."""
+    if since is None:
+        return "-"
+    seconds = max(0, plan.taken_at - since)
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def cost(resource: Resource) -> str:
+    """What a resource's job was billed; with ``~`` what it is expected to be."""
+    if resource.usd is None:
+        return "-"
+    return f"{'' if resource.is_billed else '~'}{dollars(resource.usd)}"
+
+
+def next_step(resource: Resource) -> str:
+    """What a person does next, in a word or two; ``-`` for nothing."""
+    condition = resource.condition
+    return _NEXT.get(condition.reason, "see below" if condition.remedy else "-")
+
+
+_NEXT: dict[str, str] = {
+    Reason.NOT_TRAINED: "apply",
+    Reason.SPEC_CHANGED: "apply",
+    Reason.RETRY_TRANSIENT: "apply",
+    Reason.RETRY_ASKED: "apply",
+    Reason.RETRY_REFUSAL: "apply",
+    Reason.RETRAIN_DRIFT: "apply",
+    Reason.DOUBT_SETTLED: "apply",
+    Reason.AWAITING_PARENT: "apply again",
+    Reason.TRAINING: "wait",
+    Reason.BACKING_OFF: "wait",
+    Reason.RETIRING: "move on",
+    Reason.MODEL_DELETED: "retry",
+    Reason.JOB_CANCELLED: "retry",
+    Reason.JOB_PAUSED: "resume",
+    Reason.FOREIGN_JOB: "adopt",
+    Reason.FROZEN: "unfreeze",
+}
 
 
 def running_bill(create: Create) -> str:

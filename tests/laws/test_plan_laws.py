@@ -113,7 +113,8 @@ def test_each_selected_training_has_one_resource_and_at_most_one_create(world: W
     created = [create.key for create in plan.creates]
     assert len(set(created)) == len(created)
     assert set(created) <= set(wanted)
-    working = {r.key for r in plan.having(Health.READY) + plan.having(Health.PROGRESSING)}
+    alive = (Health.READY, Health.RETIRING, Health.PROGRESSING)
+    working = {r.key for health in alive for r in plan.having(health)}
     assert not working & set(created)
 
 

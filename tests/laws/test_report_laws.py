@@ -8,10 +8,11 @@ from hypothesis import given
 
 from reconciler.policy import Rules, review
 from reconciler.report.annotations import plan_annotations
+from reconciler.report.describe import Story, describe_json, describe_text
 from reconciler.report.json import plan_json, status_json
 from reconciler.report.markdown import plan_markdown
 from reconciler.report.summary import TROUBLE, standing
-from reconciler.report.text import describe_text, plan_text, status_text, summary_line
+from reconciler.report.text import plan_text, status_text, summary_line
 from tests.laws.worlds import RULES, WORLDS, World
 
 
@@ -48,6 +49,8 @@ def test_each_trouble_is_annotated_on_one_line(world: World) -> None:
 def test_every_resource_can_be_described(world: World) -> None:
     trainings = {training.key: training for training in world.desired.trainings}
     for resource in world.plan().resources:
-        text = describe_text(resource, trainings[resource.key])
+        story = Story(resource, trainings[resource.key])
+        text = describe_text(story)
         assert resource.key in text
         assert resource.model in text
+        assert json.loads(describe_json(story))["resource"]["key"] == resource.key

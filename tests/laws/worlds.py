@@ -16,6 +16,7 @@ from reconciler.catalog import load_catalog
 from reconciler.diff import diff
 from reconciler.ownership import file_name, metadata_for
 from reconciler.plan import Cancel, Create, Limits, Plan, Tariff, Upload, make_plan
+from reconciler.plan.calendar import Calendar
 from reconciler.plan.model import Action
 from reconciler.policy import Rules
 from reconciler.spec import Fuses
@@ -199,9 +200,13 @@ WORLDS = st.builds(
 
 RULES = st.builds(
     Rules,
-    catalog=st.just(load_catalog()),
-    today=st.dates(date(2026, 1, 1), date(2028, 1, 1)),
-    shutdown=st.sampled_from([{}, {MINI: "2026-11-01"}, {MINI: "never"}]),
+    calendar=st.builds(
+        Calendar,
+        catalog=st.just(load_catalog()),
+        endpoint=st.sampled_from([OPENAI, GATEWAY]),
+        today=st.dates(date(2026, 1, 1), date(2028, 1, 1)),
+        shutdown=st.sampled_from([{}, {MINI: "2026-11-01"}, {MINI: "never"}]),
+    ),
     max_usd=st.none() | st.sampled_from([0.0, 0.3, 0.9, 100.0]),
     is_attended=st.booleans(),
     allow_dirty=st.booleans(),

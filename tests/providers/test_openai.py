@@ -24,7 +24,7 @@ from reconciler.errors import (
     SettingsError,
     Unavailable,
 )
-from reconciler.plan.decide import CLOCK_SKEW
+from reconciler.plan.case import CLOCK_SKEW
 from reconciler.providers.openai import CREATE_TIMEOUT, OpenAIProvider
 from reconciler.providers.protocol import JobRequest
 from reconciler.spec import ProjectSpec

@@ -9,7 +9,6 @@ import pytest
 from reconciler.errors import Problem, Severity
 from reconciler.report.problems import problems_text
 from reconciler.report.text import (
-    describe_text,
     plan_text,
     status_text,
     summary_line,
@@ -19,7 +18,6 @@ from tests.make import (
     CLEAN,
     GATEWAY,
     make_desired,
-    make_facts,
     make_job,
     make_observed,
     make_training,
@@ -79,48 +77,6 @@ tone     InSync     Progressing  Training   ftjob-3
 Nothing to train: 1 under way, 1 failed, 1 model ready.
 """
     )
-
-
-def test_a_resource_is_described_with_all_that_made_it() -> None:
-    training = make_training(validation=make_facts("validation"), suffix="tone", seed=42)
-    job = replace(make_job(training), finished_at=1_800_000_000, trained_tokens=100_000)
-    (resource,) = plan_for(training, make_observed(job)).resources
-    assert (
-        describe_text(resource, training, job)
-        == f"""\
-name     triage
-sync     InSync
-health   Ready
-reason   Ready
-message  ft:gpt-4o-mini-2024-07-18:acme::1 answers
-model    ft:gpt-4o-mini-2024-07-18:acme::1
-job      ftjob-1
-run key  {training.key}
-used by  triage
-status   succeeded
-commit   {CLEAN.commit}
-attempt  1
-created  2026-11-22 09:13:21Z
-ended    2027-01-15 08:00:00Z
-billed   100,000 tokens
-
-declared
-    model              gpt-4o-mini-2024-07-18
-    method             supervised
-    training           data/training.jsonl (40 examples, 100,000 tokens)
-    validation         data/validation.jsonl (40 examples, 100,000 tokens)
-    n_epochs           1
-    suffix             tone
-    seed               42
-    training sha256    {training.training.sha256}
-    validation sha256  {make_facts("validation").sha256}
-"""
-    )
-
-
-def test_a_resource_is_described_without_its_training_too() -> None:
-    (resource,) = plan_for(TRAINING).resources
-    assert describe_text(resource).endswith("declared\n    base  gpt-4o-mini-2024-07-18\n")
 
 
 # ---- the sentence --------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from reconciler.ledger import Ledger
 from reconciler.ownership import ATTEMPT, CLAIM, KEY, OWNER
-from reconciler.plan.decide import CLOCK_SKEW, TRAINING_NOT_AVAILABLE
+from reconciler.plan.case import CLOCK_SKEW
+from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
 from reconciler.state import Right
 from tests.simulation.account import Account, Made, Seen
 from tests.simulation.look import Look

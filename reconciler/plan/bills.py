@@ -1,0 +1,82 @@
+"""What trainings were billed: each job, a month, and whether a bill is what the data would make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from reconciler.catalog import Catalog
+from reconciler.cost import USD_DIGITS, bill, training_price
+from reconciler.ownership import read_mark
+from reconciler.spec import Price
+from reconciler.state import Job, JobStatus, Training
+
+ROUNDING = 0.01
+"""Share of the expected tokens by which a bill may differ without a word."""
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """Where prices come from: the catalog, and the Project's own that go before it."""
+
+    catalog: Catalog
+    prices: Mapping[str, Price]
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Tokens and US dollars of a job; None where nobody knows.
+
+    ``is_final``: the service's own figure, and not what was expected.
+    """
+
+    tokens: int | None
+    usd: float | None
+    is_final: bool
+
+
+def bill_of(job: Job, tariff: Tariff) -> Bill:
+    """The bill of a job.
+
+    One that failed costs nothing unless the service says so. One that was cancelled is billed for
+    what it did; where the service doesn't say how much, the whole is assumed.
+    """
+    mark = read_mark(job)
+    price, _ = training_price(job.model, tariff.catalog, tariff.prices)
+    expected = 0 if job.status is JobStatus.FAILED else (mark.tokens if mark else 0) or None
+    is_final = job.trained_tokens is not None
+    tokens = job.trained_tokens if is_final else expected
+    usd = bill(tokens, price) if tokens is not None and price is not None else None
+    return Bill(tokens, usd, is_final)
+
+
+def billed_since_month_began(jobs: Iterable[Job], now: int, tariff: Tariff) -> float:
+    """US dollars of the jobs that ended in this month (UTC) or live; what nobody knows is 0."""
+    month = _month(now)
+    bills = (bill_of(job, tariff) for job in jobs if _month(job.finished_at or now) == month)
+    return round(sum(each.usd or 0 for each in bills), USD_DIGITS)
+
+
+def _month(seconds: int) -> tuple[int, int]:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return (moment.year, moment.month)
+
+
+def bill_gap(training: Training, job: Job, catalog: Catalog) -> str:
+    """What a finished job's bill says of its data, for people; empty if it is as expected."""
+    facts, epochs = training.training, job.hyperparameters.get("n_epochs")
+    has_ended = job.status is JobStatus.SUCCEEDED and job.trained_tokens
+    if not (has_ended and facts and facts.tokens and isinstance(epochs, int)):
+        return ""
+    expected = facts.tokens * epochs
+    billed = job.trained_tokens or 0
+    gap = expected - billed
+    if abs(gap) <= ROUNDING * expected or catalog.base(training.model) is None:
+        return ""
+    told = f"{billed:,} tokens were billed, {expected:,} were expected"
+    if gap < 0:
+        return f"{told}: {-gap:,} more than the file has over {epochs} epochs"
+    unused = round(facts.examples * gap / expected)
+    examples = f"about {unused:,} of {facts.examples:,} examples were not used"
+    return f"{told}: {examples}: moderation, truncation or images"

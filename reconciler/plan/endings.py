@@ -1,0 +1,115 @@
+"""After jobs that came to nothing, or whose model is gone."""
+
+from __future__ import annotations
+
+from reconciler.plan.case import Case, Decision, ended_at, held
+from reconciler.plan.failures import FailureClass, class_of, is_transient, local_line
+from reconciler.plan.gate import create
+from reconciler.plan.reasons import Reason
+from reconciler.state import Condition, Health, Job, JobStatus, Sync
+
+TRANSIENT_RETRIES = 1
+
+
+def after_jobs(case: Case) -> Decision:
+    """What follows from our jobs, none of which lives or has a model that answers."""
+    job = _telling(case.jobs)
+    if case.is_retry:
+        return create(case, Reason.RETRY_ASKED, "a person asked to try again", job)
+    if job.status is JobStatus.SUCCEEDED:
+        return _model_gone(case, job)
+    if job.status is JobStatus.CANCELLED:
+        choice = case.training.lifecycle.on_drift.job_cancelled
+        return _lost(case, job, Reason.JOB_CANCELLED, f"{job.id} was cancelled", choice)
+    return _after_failure(case, job)
+
+
+def _telling(jobs: tuple[Job, ...]) -> Job:
+    """The last job, but for a duplicate: one that was cancelled while an earlier one was alive."""
+    told = [job for job in jobs if not _was_duplicate(job, jobs)]
+    return told[-1]
+
+
+def _was_duplicate(job: Job, jobs: tuple[Job, ...]) -> bool:
+    earlier = (other for other in jobs if other.age_rank < job.age_rank)
+    return job.status is JobStatus.CANCELLED and any(
+        other.status is not JobStatus.CANCELLED and (other.finished_at or 0) >= job.created_at
+        for other in earlier
+    )
+
+
+# ---- drift ---------------------------------------------------------------------------------------
+
+
+def _model_gone(case: Case, job: Job) -> Decision:
+    gone = f"{job.fine_tuned_model or 'its model'} no longer answers"
+    last_day = case.calendar.serves_until(case.training.model)
+    if last_day and case.calendar.days_until(last_day) <= 0:
+        return Decision(
+            Condition(
+                *(Sync.DRIFTED, Health.MISSING, Reason.MODEL_RETIRED),
+                f"{gone}: {case.training.model} was shut down here on {last_day}",
+                f"write a base that is still there, then: {case.plan_it}",
+            ),
+            job,
+        )
+    choice = case.training.lifecycle.on_drift.model_deleted
+    return _lost(case, job, Reason.MODEL_DELETED, gone, choice)
+
+
+def _lost(case: Case, job: Job, reason: Reason, message: str, choice: str) -> Decision:
+    """A training that was paid for and is no more: by default it is told, and no more."""
+    if choice == "retrain":
+        return create(case, Reason.RETRAIN_DRIFT, f"{message}, and the spec says retrain", job)
+    if choice == "ignore":
+        ignored = f"{message}, and the spec says ignore"
+        return Decision(Condition(Sync.IN_SYNC, Health.MISSING, reason, ignored), job)
+    remedy = f"to train it again: {case.command('retry')}"
+    since = job.finished_at if reason is Reason.JOB_CANCELLED else None
+    return Decision(Condition(Sync.DRIFTED, Health.MISSING, reason, message, remedy, since), job)
+
+
+# ---- failures ------------------------------------------------------------------------------------
+
+
+def _after_failure(case: Case, job: Job) -> Decision:
+    failures = [each for each in case.jobs if is_transient(each)]
+    if is_transient(job) and len(failures) <= TRANSIENT_RETRIES:
+        message = f"{job.id} failed by the service's fault"
+        return create(case, Reason.RETRY_TRANSIENT, message, job)
+    return held(
+        Reason.JOB_FAILED,
+        f"{job.id} failed{_where(case, job)} ({_error(job)})",
+        f"{_WAYS_OUT[class_of(job)]}: {case.command('retry')}",
+        health=Health.FAILED,
+        job=job,
+        since=ended_at(job),
+    )
+
+
+def _error(job: Job) -> str:
+    return f"{job.error.code}: {job.error.message}" if job.error else "no reason given"
+
+
+def _where(case: Case, job: Job) -> str:
+    """`` at data/a.jsonl:100``, where the service names an example."""
+    if job.error is None or case.training.training is None:
+        return ""
+    files = (case.training.training, case.training.validation)
+    line = local_line(job.error.message, job.error.param, *files)
+    return f" at {line}" if line else ""
+
+
+_WAYS_OUT = {
+    FailureClass.DATA: (
+        "the data is at fault and the same job is never sent again: change it, or if it is not"
+    ),
+    FailureClass.POLICY: (
+        "the service does not allow what is in the data: change it, or if that was cleared up"
+    ),
+    FailureClass.QUOTA: "see to the account's quota or billing, then",
+    FailureClass.TRANSIENT: (
+        "it was tried again and the service failed once more: see its status page, then"
+    ),
+    FailureClass.UNKNOWN: ("the same job is never sent again: change the spec or its data, or"),
+}

@@ -1,0 +1,81 @@
+"""Every run key that was ever trained for a spec: from which commit and data, for which bill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reconciler.ownership import Mark, read_mark
+from reconciler.plan.bills import Tariff, bill_of
+from reconciler.state import Job, JobStatus, Observed, Training
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A run key and the job that was made for it.
+
+    Attributes:
+        key: the run key; empty where the job bears no mark and Git doesn't name it.
+        commit: what it was made from; empty if that wasn't written.
+        dataset: digest of the training file, as the mark has it; empty if it wasn't written.
+        tokens, usd: as billed, or while ``is_billed`` is False as expected.
+        answers: whether its model answers.
+        is_current: whether it is what the spec asks for now.
+    """
+
+    key: str
+    commit: str
+    dataset: str
+    job_id: str
+    status: JobStatus
+    created_at: int
+    model: str
+    tokens: int | None
+    usd: float | None
+    is_billed: bool
+    answers: bool
+    is_current: bool
+
+
+def generations(
+    training: Training, owner: str, observed: Observed, tariff: Tariff
+) -> tuple[Generation, ...]:
+    """The generations of a training's specs, oldest first; several jobs of one key each count."""
+    bound = {binding.job: binding.run_key for binding in training.bindings}
+    return tuple(
+        _generation(job, mark, bound.get(job.id, ""), training, observed, tariff)
+        for job, mark in _made_for(training, owner, observed.jobs)
+    )
+
+
+def _made_for(
+    training: Training, owner: str, jobs: Iterable[Job]
+) -> Iterable[tuple[Job, Mark | None]]:
+    bound = {binding.job for binding in training.bindings}
+    for job in sorted(jobs, key=lambda job: job.age_rank):
+        mark = read_mark(job)
+        is_ours = mark is not None and mark.owner == owner
+        is_its = mark is not None and (mark.name in training.used_by or mark.key == training.key)
+        if (is_ours and is_its) or job.id in bound:
+            yield job, mark
+
+
+def _generation(
+    job: Job, mark: Mark | None, bound: str, training: Training, observed: Observed, tariff: Tariff
+) -> Generation:
+    billed, key = bill_of(job, tariff), bound or (mark.key if mark else "")
+    dataset = mark.fields.get("dataset") if mark else None
+    return Generation(
+        key=key,
+        commit=mark.commit if mark else "",
+        dataset=str(dataset.get("training", "")) if isinstance(dataset, dict) else "",
+        job_id=job.id,
+        status=job.status,
+        created_at=job.created_at,
+        model=job.fine_tuned_model or "",
+        tokens=billed.tokens,
+        usd=billed.usd,
+        is_billed=billed.is_final,
+        answers=job.fine_tuned_model in observed.models,
+        is_current=key == training.key,
+    )

@@ -1,0 +1,136 @@
+"""A plan that was saved: carried out exactly, or not at all.
+
+What counts is what was decided for the run keys it names. Time, the commit and other people's jobs
+don't; a price, a policy or a job of one of these keys does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.cost import dollars
+from reconciler.errors import StalePlan, UsageError
+from reconciler.plan.model import Action, Cancel, Create, Plan, Upload
+
+SAVED_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SavedPlan:
+    """A plan and what it was asked for.
+
+    Attributes:
+        plan: all of it, as it was reviewed.
+        folders: spec files or folders that were named instead of the Project's, from the root.
+        targets, labels, retry: which specs it may act on.
+    """
+
+    plan: Plan
+    folders: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    retry: tuple[str, ...] = ()
+    kind: str = "saved-plan"
+    schema_version: int = SAVED_VERSION
+
+
+def saved_to_json(saved: SavedPlan) -> str:
+    """A saved plan as JSON; ``saved_from_json`` gives an equal one."""
+    return TypeAdapter(SavedPlan).dump_json(saved, indent=2).decode() + "\n"
+
+
+def saved_from_json(text: str, name: str) -> SavedPlan:
+    """The saved plan in a file. Raises UsageError if it holds none that this version can read."""
+    try:
+        saved = TypeAdapter(SavedPlan).validate_json(text)
+    except ValidationError as error:
+        message = f"{name} holds no plan of this version of reconcile; make one: plan --out {name}"
+        raise UsageError(message) from error
+    if (saved.kind, saved.schema_version) != ("saved-plan", SAVED_VERSION):
+        message = f"{name} holds a {saved.kind} of version {saved.schema_version}, not a saved plan"
+        raise UsageError(message)
+    return saved
+
+
+def exactly(saved: Plan, now: Plan) -> Plan:
+    """What was saved, as it is decided now; nothing beyond it.
+
+    Raises:
+        StalePlan: for one of its keys the decision would now be another; says which and how.
+    """
+    others = list(_others(saved, now))
+    if others:
+        raise StalePlan("this plan is out of date, and nothing was done: " + "; ".join(others))
+    keys = {resource.key for resource in saved.resources}
+    return replace(
+        now,
+        actions=tuple(_kept(saved, now.actions)),
+        later=tuple(create for create in now.later if create.key in keys),
+        resources=tuple(resource for resource in now.resources if resource.key in keys),
+    )
+
+
+def _kept(saved: Plan, actions: Iterable[Action]) -> Iterator[Action]:
+    """The actions that were saved, with the uploads that they still need."""
+    creates = {create.key: create for create in saved.creates}
+    cancelled = {action.job_id for action in saved.actions if isinstance(action, Cancel)}
+    files = {name for create in creates.values() for name in create.files}
+    for action in actions:
+        match action:
+            case Create():
+                is_kept = action.key in creates
+            case Cancel():
+                is_kept = action.job_id in cancelled
+            case Upload():
+                is_kept = action.file_name in files
+            case _:
+                is_kept = False
+        if is_kept:
+            yield action
+
+
+def _others(saved: Plan, now: Plan) -> Iterator[str]:
+    """Each decision that is another by now, in a clause."""
+    for what, before, after in (
+        ("the owner", saved.owner, now.owner),
+        ("the endpoint", saved.endpoint.label, now.endpoint.label),
+    ):
+        if before != after:
+            yield f"{what} was {before} and is {after}"
+    creates = {create.key: create for create in now.creates}
+    for create in saved.creates:
+        if clause := _other(create, creates.get(create.key), now):
+            yield f"{create.training.name}: {clause}"
+    cancelled = {action.job_id for action in now.actions if isinstance(action, Cancel)}
+    for action in saved.actions:
+        if isinstance(action, Cancel) and action.job_id not in cancelled:
+            yield f"{', '.join(action.used_by)}: {action.job_id} is not to be cancelled any more"
+
+
+def _other(saved: Create, now: Create | None, plan: Plan) -> str:
+    if now is None:
+        return f"it is not to be trained any more: {_standing(saved, plan)}"
+    if now.attempt != saved.attempt:
+        return f"attempt {saved.attempt} was planned, and attempt {now.attempt} is due"
+    if now.reason != saved.reason:
+        return f"it was to be trained for {saved.reason}, and is for {now.reason}"
+    if now.base != saved.base:
+        return f"it was to start from {saved.base}, and would from {now.base}"
+    if now.estimate.usd != saved.estimate.usd:
+        return f"it cost {_price(saved)}, and costs {_price(now)}"
+    return ""
+
+
+def _standing(saved: Create, plan: Plan) -> str:
+    """How the training stands now; a spec that changed asks for another."""
+    told = next((r.condition for r in plan.resources if r.key == saved.key), None)
+    return f"{told.reason}, {told.message}" if told else "no spec asks for this training"
+
+
+def _price(create: Create) -> str:
+    return (
+        "a price that nobody knows" if create.estimate.usd is None else dollars(create.estimate.usd)
+    )

@@ -1,0 +1,124 @@
+"""The expected bill: of one training, of the whole pass, of the month; and who must say yes to it.
+
+A training of a chain that can't be sent yet counts as well: who pays for a parent wants the child.
+"""
+
+from __future__ import annotations
+
+from reconciler.cost import USD_DIGITS, dollars, total_usd
+from reconciler.plan import Create, Plan, Reason
+from reconciler.plan.remedies import command, limit_for
+from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, plan_it
+
+
+def per_job(plan: Plan, rules: Rules) -> Refusals:
+    """One training too dear."""
+    most = rules.budget.per_job
+    for create in asked_for(plan) if most is not None else ():
+        usd = create.estimate.usd
+        if most is None or (usd is not None and usd <= most):
+            continue
+        told = _unpriced_words(create) if usd is None else f"{dollars(usd)}"
+        message = f"{told}, and spec.budget.per_job in reconciler.yaml allows {dollars(most)}"
+        remedy = f"train on less, or have the limit raised; then: {plan_it(create, plan)}"
+        yield create, Refusal(Reason.OVER_BUDGET, message, _priced(create, plan, remedy))
+
+
+def per_pass(plan: Plan, rules: Rules) -> Refusals:
+    """All trainings of the pass together too dear, or one of unknown price among them."""
+    most = rules.pass_usd
+    if most is None:
+        return
+    if unpriced := _unpriced(plan):
+        yield from _nobody_knows(unpriced, "the budget", most, plan)
+    elif _usd(plan) > most:
+        yield from _over_pass(most, plan)
+
+
+def per_month(plan: Plan, rules: Rules) -> Refusals:
+    """The pass on top of what was billed since the month began."""
+    most = rules.budget.per_month
+    if most is None:
+        return
+    if unpriced := _unpriced(plan):
+        yield from _nobody_knows(unpriced, "spec.budget.per_month", most, plan)
+        return
+    left = round(most - plan.billed_usd, USD_DIGITS)
+    if asked_for(plan) and _usd(plan) > left:
+        message = (
+            f"{dollars(_usd(plan))} for {_trainings(plan)} on top of {dollars(plan.billed_usd)} "
+            f"since the month began is more than spec.budget.per_month, {dollars(most)}"
+        )
+        for create in asked_for(plan):
+            remedy = (
+                "wait for the next month (UTC), or have the limit in reconciler.yaml raised; then: "
+                f"{plan_it(create, plan)}"
+            )
+            yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
+
+
+def approval(plan: Plan, rules: Rules) -> Refusals:
+    """A sum that a person has to say yes to, whatever else allows it."""
+    above = rules.budget.approval_above
+    if rules.is_attended or above is None or (_usd(plan) <= above and not _unpriced(plan)):
+        return
+    message = (
+        f"{dollars(_usd(plan))} for {_trainings(plan)}, and spec.budget.approval_above in "
+        f"reconciler.yaml wants a person's yes above {dollars(above)}"
+    )
+    for create in asked_for(plan):
+        one = command(plan.endpoint, "apply", "--target", create.training.name)
+        yield (
+            create,
+            Refusal(Reason.NEEDS_APPROVAL, message, f"on a terminal, where you are asked: {one}"),
+        )
+
+
+# ---- sums and words ------------------------------------------------------------------------------
+
+
+def _usd(plan: Plan) -> float:
+    return total_usd([create.estimate for create in asked_for(plan)])
+
+
+def _unpriced(plan: Plan) -> Create | None:
+    return next((c for c in asked_for(plan) if c.estimate.usd is None), None)
+
+
+def _unpriced_words(create: Create) -> str:
+    return f"nobody knows the price of {create.training.model}"
+
+
+def _priced(create: Create, plan: Plan, otherwise: str) -> str:
+    if create.estimate.usd is not None:
+        return otherwise
+    then = plan_it(create, plan)
+    return f"set its price under spec.prices in reconciler.yaml, then: {then}"
+
+
+def _nobody_knows(unpriced: Create, name: str, most: float, plan: Plan) -> Refusals:
+    message = f"{name} is {dollars(most)} and {_unpriced_words(unpriced)}"
+    for create in asked_for(plan):
+        remedy = (
+            f"set its price under spec.prices in reconciler.yaml, then: {plan_it(create, plan)}"
+        )
+        yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
+
+
+def _over_pass(most: float, plan: Plan) -> Refusals:
+    message = (
+        f"{dollars(_usd(plan))} for {_trainings(plan)} is {dollars(_usd(plan) - most)} over the "
+        f"budget of {dollars(most)}"
+    )
+    for create in asked_for(plan):
+        limit = limit_for(create.estimate.usd or 0)
+        one = command(plan.endpoint, "apply", "--target", create.training.name, limit)
+        remedy = (
+            f"raise spec.budget.per_pass in reconciler.yaml if it is the limit, or choose: {one}"
+        )
+        yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
+
+
+def _trainings(plan: Plan) -> str:
+    count = len(asked_for(plan))
+    return f"{count} training{'s' if count > 1 else ''}"
