@@ -195,6 +195,14 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """A model that a job kept on its way: how it was after a step of the training."""
+
+    step: int
+    model: str
+
+
+@dataclass(frozen=True)
 class RemoteFile:
     """An uploaded file. OpenAI keeps no digest of it: name and size are all there is."""
 
