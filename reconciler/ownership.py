@@ -7,7 +7,7 @@ our owner is ever cancelled or deleted.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -115,6 +115,12 @@ def is_same_file(remote: RemoteFile, owner: str, facts: DatasetFacts) -> bool:
     """Whether an uploaded file is this dataset: same name, same size, usable."""
     wanted = (file_name(owner, facts), facts.bytes)
     return remote.is_usable and (remote.name, remote.bytes) == wanted
+
+
+def earliest_usable(files: Iterable[RemoteFile], name: str, size: int) -> RemoteFile | None:
+    """The file that a dataset of this name and size is: every runner takes the earliest."""
+    alike = [file for file in files if file.is_usable and (file.name, file.bytes) == (name, size)]
+    return min(alike, key=lambda file: (file.created_at, file.id), default=None)
 
 
 def is_our_file(remote: RemoteFile, owner: str) -> bool:

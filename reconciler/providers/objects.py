@@ -12,7 +12,7 @@ from typing import Protocol
 
 from reconciler.errors import ScanIncomplete, Unavailable
 from reconciler.providers.protocol import Event
-from reconciler.state import Job, JobError, JobStatus, RemoteFile, read_status
+from reconciler.state import Checkpoint, Job, JobError, JobStatus, RemoteFile, read_status
 
 Raw = Mapping[str, object]
 
@@ -49,6 +49,14 @@ def read_job(raw: Raw) -> Job:
         metadata=_read_metadata(mapping_of(raw.get("metadata"))),
         result_files=_texts(raw.get("result_files")),
     )
+
+
+def read_checkpoint(raw: Raw) -> Checkpoint:
+    """A checkpoint from its JSON; without its step or its model it is none that can be chosen."""
+    step, model = _whole(raw.get("step_number")), text_of(raw, "fine_tuned_model_checkpoint")
+    if step is None or not model:
+        raise Unavailable("a checkpoint without a step or a model")
+    return Checkpoint(step, model)
 
 
 def read_file(raw: Raw) -> RemoteFile:

@@ -1,4 +1,4 @@
-"""What the stages know of an endpoint: a Reader that changes nothing, and a Writer.
+"""What the stages know of an endpoint: a Reader that changes nothing, a Writer, and a Probe.
 
 Errors are those of ``reconciler.errors``: a read raises ``Unavailable`` or, where a list can't be
 trusted to be whole, ``ScanIncomplete``; a write raises ``Refused`` (a definite no), ``NotSent`` (a
@@ -83,8 +83,20 @@ class Reader(Protocol):
     def job(self, job_id: str) -> Job | None:
         """One job; None if there is none of that id."""
 
+    def checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
+        """The models that a job has kept on its way, oldest first."""
+
     def files(self) -> Iterator[RemoteFile]:
         """Every uploaded fine-tuning file."""
+
+    def download(self, file_id: str, path: Path) -> bool:
+        """Put the content of an uploaded file at a path, whole, in place of what is there.
+
+        False, and nothing is changed, if the endpoint has it no more or doesn't give it out.
+
+        Raises:
+            OSError: the disk doesn't take it.
+        """
 
     def models(self) -> Mapping[str, str]:
         """Listed models: name -> the day it ends (``YYYY-MM-DD``), or empty."""
@@ -94,12 +106,6 @@ class Reader(Protocol):
 
     def events(self, job_id: str, after: str | None = None) -> tuple[Event, ...]:
         """The events of a job, oldest first; with ``after`` those alone that follow that one."""
-
-    def checkpoints(self, job_id: str) -> tuple[Checkpoint, ...]:
-        """The checkpoints of a job, oldest first."""
-
-    def download(self, file_id: str, path: Path) -> bool:
-        """Whether the content of an uploaded file was put there."""
 
     def chat(self, model: str, text: str) -> Answer:
         """A model's answer to one user message."""
@@ -133,16 +139,38 @@ class Writer(Protocol):
         """Cancel a live job."""
 
     def pause(self, job_id: str) -> Job:
-        """Hold a job back."""
+        """Hold a live job back; one that is held already is answered as it is."""
 
     def resume(self, job_id: str) -> Job:
-        """Let a paused job go on."""
+        """Let a paused job go on; one that goes on already is answered as it is."""
 
     def delete_model(self, model: str) -> None:
-        """Delete a fine-tuned model."""
+        """Delete a fine-tuned model for ever; one that isn't there counts as deleted."""
 
     def delete_file(self, file_id: str) -> None:
-        """Delete a file."""
+        """Delete an uploaded file for ever; one that isn't there counts as deleted."""
+
+
+class Probe(Protocol):
+    """Finds out what the endpoint can do, and changes nothing there. None: it can't be told.
+
+    Raises ``SettingsError`` for a key that isn't taken, and ``Unavailable`` where nobody answers.
+    """
+
+    def honours_filter(self) -> bool | None:
+        """Whether the list of jobs can be filtered by metadata; None while there are no jobs."""
+
+    def takes_parts(self) -> bool | None:
+        """Whether files can be sent in parts."""
+
+    def shows_checkpoints(self) -> bool | None:
+        """Whether the checkpoints of a job are shown; None while there are no jobs."""
+
+    def lists_files(self) -> bool | None:
+        """Whether uploaded files are listed."""
+
+    def clock_offset(self) -> float | None:
+        """Seconds by which the server's clock is ahead of ours; None until one was told."""
 
 
 @dataclass(frozen=True)

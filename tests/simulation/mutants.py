@@ -52,9 +52,9 @@ _NO_DEDUPE: Final = Patch(
     "    return ()",
 )
 _SDK_RETRIES: Final = Patch(
-    "providers/openai.py",
-    "self._client.with_options(max_retries=0).fine_tuning.jobs.with_raw_response",
-    "self._client.with_options(max_retries=2).fine_tuning.jobs.with_raw_response",
+    "providers/openai/writer.py",
+    "self._http.client.with_options(max_retries=0).fine_tuning.jobs.with_raw_response",
+    "self._http.client.with_options(max_retries=2).fine_tuning.jobs.with_raw_response",
 )
 _NO_MEMORY: Final = Patch(
     "ledger/__init__.py",
