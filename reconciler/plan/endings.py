@@ -102,14 +102,15 @@ def _where(case: Case, job: Job) -> str:
 
 _WAYS_OUT = {
     FailureClass.DATA: (
-        "the data is at fault and the same job is never sent again: change it, or if it is not"
+        "change the data: as it is it is never sent again; or if it is not at fault"
     ),
     FailureClass.POLICY: (
-        "the service does not allow what is in the data: change it, or if that was cleared up"
+        "change what the service does not allow in the data: as it is it is never sent again; or "
+        "if that was cleared up"
     ),
     FailureClass.QUOTA: "see to the account's quota or billing, then",
     FailureClass.TRANSIENT: (
-        "it was tried again and the service failed once more: see its status page, then"
+        "it was tried twice and the service failed each time: see its status page, then"
     ),
-    FailureClass.UNKNOWN: ("the same job is never sent again: change the spec or its data, or"),
+    FailureClass.UNKNOWN: "change the spec or its data: the same job is never sent again; or",
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.plan.adoption import contradictions
 from reconciler.plan.bills import bill_gap
-from reconciler.plan.calendar import RETIRING_DAYS
+from reconciler.plan.calendar import RETIRING_DAYS, days_left
 from reconciler.plan.case import Case, Decision, ended_at
 from reconciler.plan.model import Notice
 from reconciler.plan.reasons import DRIFTS, Reason
@@ -22,7 +22,8 @@ def ready(case: Case, job: Job, superfluous: tuple[Job, ...]) -> Decision:
     health, reason = Health.READY, Reason.READY
     if until:
         days = case.calendar.days_until(until)
-        message += f" and serves until {until}, {days} days" if days > 0 else f", past {until}"
+        told = f"and serves until {until}, {days_left(days)}"
+        message += f" {told}" if days > 0 else f", though its last day was {until}"
         if days <= RETIRING_DAYS:
             health, reason = Health.RETIRING, Reason.RETIRING
     condition = Condition(Sync.IN_SYNC, health, reason, message, since=ended_at(job))
@@ -73,7 +74,7 @@ def _notices(case: Case, job: Job) -> Iterator[Notice]:
             f"more of it, set lifecycle.on_drift.file_deleted: ignore; then: {case.plan_it}",
         )
     if gap := bill_gap(case.training, job, case.tariff.catalog):
-        yield Notice(Reason.BILL_DIFFERS, f"{job.id}: {gap}")
+        yield Notice(Reason.BILL_DIFFERS, f"{job.id} {gap}")
 
 
 def _changed(case: Case, job: Job) -> Iterator[str]:

@@ -19,6 +19,7 @@ from reconciler.report.words import (
     made_twice,
     new_jobs_until,
     price,
+    retires,
     running_bill,
     serves_until,
     unfreeze,
@@ -206,6 +207,9 @@ def _trouble(resource: Resource) -> Iterator[str]:
 
 
 def _notices(plan: Plan) -> Iterator[str]:
+    if any(resource.notices for resource in plan.resources):
+        yield "### Worth knowing"
+        yield ""
     for resource in plan.resources:
         for notice in resource.notices:
             remedy = f" → {escape(notice.remedy)}" if notice.remedy else ""
@@ -215,8 +219,9 @@ def _notices(plan: Plan) -> Iterator[str]:
 def _ready(plan: Plan) -> Iterator[str]:
     ready = [r for r in plan.resources if standing(r) == "ready"]
     if ready:
-        rows = [(_codes(r.used_by), code(r.fine_tuned_model)) for r in ready]
-        yield from _folded(f"{counted(len(ready), 'model')} ready", _table(("", "model"), rows))
+        rows = [(_codes(r.used_by), code(r.fine_tuned_model), retires(r, plan)) for r in ready]
+        title = f"{counted(len(ready), 'model')} ready"
+        yield from _folded(title, _table(("", "model", ""), rows))
 
 
 def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import ABSENT, FieldChange
 from reconciler.plan import Create, Duplicate, Plan, Reason, Resource, remedies
 from reconciler.report.plain import counted, plain
+from reconciler.state import Health
 
 FORCES = "forces a new training"
 AUTO = "auto"
@@ -68,7 +69,7 @@ def made_twice(duplicate: Duplicate) -> str:
 
 def unfreeze(plan: Plan) -> str:
     """What a person does about trainings that were made twice."""
-    return f"nothing is created until somebody did this: {remedies.unfreeze(plan.endpoint)}"
+    return f"nothing is created until this is done: {remedies.unfreeze(plan.endpoint)}"
 
 
 def days(plan: Plan, day: str) -> str:
@@ -81,6 +82,12 @@ def serves_until(create: Create, plan: Plan) -> str:
     """The last day of the model that a create makes; empty if none is known."""
     told = next((r.serves_until for r in plan.resources if r.key == create.key), "")
     return days(plan, told) if told else ""
+
+
+def retires(resource: Resource, plan: Plan) -> str:
+    """``serves until 2027-01-14, 53 days``, of a model whose last day is near; else empty."""
+    is_near = resource.condition.health is Health.RETIRING and resource.serves_until
+    return f"serves until {days(plan, resource.serves_until)}" if is_near else ""
 
 
 def new_jobs_until(plan: Plan) -> str:
@@ -115,6 +122,8 @@ def cost(resource: Resource) -> str:
 def next_step(resource: Resource) -> str:
     """What a person does next, in a word or two; ``-`` for nothing."""
     condition = resource.condition
+    if condition.reason == Reason.RETIRING:
+        return f"replace by {resource.serves_until}"
     return _NEXT.get(condition.reason, "see below" if condition.remedy else "-")
 
 
@@ -129,7 +138,6 @@ _NEXT: dict[str, str] = {
     Reason.AWAITING_PARENT: "apply again",
     Reason.TRAINING: "wait",
     Reason.BACKING_OFF: "wait",
-    Reason.RETIRING: "move on",
     Reason.MODEL_DELETED: "retry",
     Reason.JOB_CANCELLED: "retry",
     Reason.JOB_PAUSED: "resume",
