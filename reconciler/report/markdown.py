@@ -13,8 +13,9 @@ from reconciler.errors import Problem, Severity
 from reconciler.plan import Create, Orphan, Plan, Resource
 from reconciler.report.fields import Row, create_rows
 from reconciler.report.plain import counted, number, plain
-from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
+from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous, unneeded
 from reconciler.report.words import (
+    UNNEEDED_REMEDY,
     after_parent,
     made_twice,
     new_jobs_until,
@@ -48,6 +49,7 @@ def plan_markdown(plan: Plan) -> str:
         *(_details(create, serves_until(create, plan)) for create in plan.creates),
         *map(_trouble, troubled),
         list(_notices(plan)),
+        list(_unneeded(unneeded(plan))),
         list(_ready(plan)),
         list(_orphans(plan.orphans)),
         [f"<sub>plan {plan.digest[:16]}</sub>"],
@@ -224,13 +226,20 @@ def _ready(plan: Plan) -> Iterator[str]:
         yield from _folded(title, _table(("", "model", ""), rows))
 
 
+def _unneeded(orphans: Sequence[Orphan]) -> Iterator[str]:
+    if orphans:
+        yield f"### {counted(len(orphans), 'job')} running for no spec"
+        yield ""
+        yield from _table(("job", "name", "status", "model"), map(_orphan, orphans))
+        yield ""
+        yield f"→ {UNNEEDED_REMEDY}"
+
+
 def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:
-    unneeded = [orphan for orphan in orphans if not orphan.is_superseded]
-    if unneeded:
-        rows = [
-            (code(o.job_id), code(o.name), o.status, code(o.fine_tuned_model)) for o in unneeded
-        ]
-        title = f"{counted(len(unneeded), 'job')} needed by no spec"
+    ended = [orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift)]
+    if ended:
+        title = f"{counted(len(ended), 'job')} needed by no spec"
+        rows = map(_orphan, ended)
         yield from _folded(title, _table(("job", "name", "status", "model"), rows))
 
 

@@ -13,6 +13,7 @@ from reconciler.state import Health
 
 FORCES = "forces a new training"
 AUTO = "auto"
+UNNEEDED_REMEDY = "cancel what is not wanted in the dashboard, or bring its spec back"
 
 
 def why(create: Create, plan: Plan) -> str:
