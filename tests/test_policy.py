@@ -42,9 +42,14 @@ def rules(**changes: Any) -> Rules:
     return replace(plain, **changes)
 
 
-def on(today: date = TODAY, **shutdown: str) -> Calendar:
+def on(today: date = TODAY) -> Calendar:
     """OpenAI's days, read on some day."""
-    return make_calendar(today=today, shutdown=shutdown)
+    return make_calendar(today=today)
+
+
+def told(model: str, day: str) -> Calendar:
+    """OpenAI's days, and its own word on one model."""
+    return make_calendar(shutdown={model: day})
 
 
 def plan_of(model: str = MINI, endpoint: Endpoint = OPENAI, count: int = 1) -> Plan:
@@ -307,22 +312,22 @@ def test_on_the_day_of_its_shutdown_a_base_is_gone(today: date, is_allowed: bool
 
 
 def test_the_endpoint_s_own_date_goes_before_the_catalog_s() -> None:
-    later = rules(calendar=on(**{NANO: "2027-01-14"}))
+    later = rules(calendar=told(NANO, "2027-01-14"))
     assert review(plan_of(NANO), later).creates
-    sooner = rules(calendar=on(**{MINI: "2026-11-21"}))
+    sooner = rules(calendar=told(MINI, "2026-11-21"))
     assert "2026-11-21" in review(plan_of(), sooner).resources[0].condition.message
 
 
 def test_the_endpoint_s_own_date_holds_at_an_endpoint_without_a_calendar() -> None:
-    told = rules(calendar=on(**{MINI: "2026-11-21"}))
-    assert reasons(review(plan_of(endpoint=GATEWAY), told)) == {Reason.PAST_DATE}
+    announced = rules(calendar=told(MINI, "2026-11-21"))
+    assert reasons(review(plan_of(endpoint=GATEWAY), announced)) == {Reason.PAST_DATE}
 
 
 def test_the_date_of_a_base_holds_for_what_was_trained_on_it() -> None:
-    told = rules(calendar=on(**{MINI: "2026-11-21"}))
-    assert reasons(review(plan_of(f"ft:{MINI}:acme::Ab1"), told)) == {Reason.PAST_DATE}
+    announced = rules(calendar=told(MINI, "2026-11-21"))
+    assert reasons(review(plan_of(f"ft:{MINI}:acme::Ab1"), announced)) == {Reason.PAST_DATE}
 
 
 @pytest.mark.parametrize("text", ["", "soon", "0000-00-00", "2027-01-14T00:00:00Z"])
 def test_a_date_in_another_form_does_not_stop_a_pass(text: str) -> None:
-    assert review(plan_of(), rules(calendar=on(**{MINI: text}))).creates
+    assert review(plan_of(), rules(calendar=told(MINI, text))).creates
