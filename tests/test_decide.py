@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.catalog import load_catalog
-from reconciler.plan import Limits, Reason, Tariff
-from reconciler.plan.case import Case, Decision
+from reconciler.plan import Limits, Reason
+from reconciler.plan.case import Case
 from reconciler.plan.claims import (
     LONGEST_BACK_OFF,
     LONGEST_RETRY_AFTER,
@@ -17,52 +16,21 @@ from reconciler.plan.claims import (
     SECONDS_NOT_SENT,
 )
 from reconciler.plan.decide import decide
-from reconciler.state import Closing, ClosingKind, Health, Job, JobStatus, Right, Sync
-from tests.make import GATEWAY, NOW, OWNER, make_calendar, make_job, make_right, make_training
+from reconciler.state import (
+    Closing,
+    ClosingKind,
+    Health,
+    JobStatus,
+    Right,
+    Sync,
+)
+from tests.cases import PAUSED, TRAINING, axes, case, is_still, job, right
+from tests.make import NOW, make_job, make_training
 
-TRAINING = make_training()
 REFUSED, CREATED = ClosingKind.REFUSED, ClosingKind.CREATED
 RETRY = Limits(retry=frozenset({TRAINING.name}))
 ENDED = Closing(REFUSED, NOW - 3600, status=403, code="training_not_available", message="no more")
-PAUSED = (JobStatus.PAUSING, JobStatus.PAUSED)
 ALIVE = [status for status in JobStatus if not status.is_terminal and status not in PAUSED]
-
-
-def case(*jobs: Job, **changes: Any) -> Case:
-    """Our jobs of one training; every model of theirs answers unless said otherwise."""
-    plain = Case(
-        owner=OWNER,
-        training=TRAINING,
-        jobs=jobs,
-        foreign=(),
-        rights=(),
-        models=frozenset(job.fine_tuned_model for job in jobs if job.fine_tuned_model),
-        calendar=make_calendar(GATEWAY),
-        tariff=Tariff(load_catalog(), {}),
-        is_changed=False,
-        ended=None,
-        now=NOW,
-        limits=Limits(),
-    )
-    return replace(plain, **changes)
-
-
-def job(status: JobStatus = JobStatus.SUCCEEDED, **changes: Any) -> Job:
-    return make_job(TRAINING, status, **changes)
-
-
-def right(kind: ClosingKind | None = None, attempt: int = 1, **closing: Any) -> Right:
-    return make_right(TRAINING, kind, attempt, **closing)
-
-
-def axes(decision: Decision) -> tuple[Sync, Health, str]:
-    condition = decision.condition
-    return condition.sync, condition.health, condition.reason
-
-
-def is_still(decision: Decision) -> bool:
-    """Nothing is sent."""
-    return decision.create is None and decision.cancel == ()
 
 
 # ---- nothing was trained -------------------------------------------------------------------------
