@@ -69,7 +69,6 @@ def test_a_file_that_was_deleted_is_drift_and_the_training_goes_on(
         ({"hyperparameters": {"n_epochs": 2}}, True),
         ({"model": "gpt-4.1-mini-2025-04-14"}, True),
         ({"method": "dpo"}, True),
-        ({"suffix": "the-service-s-own"}, False),
         ({"hyperparameters": {"n_epochs": 1, "batch_size": 8}}, False),
         ({"seed": 1423771932}, False),
         ({"hyperparameters": {"n_epochs": 2}, "metadata": {}}, False),
@@ -83,6 +82,12 @@ def test_what_the_service_changed_of_a_job_that_we_asked_for_is_drift(
     assert (decision.condition.reason == "FieldsChanged") is drifts
     ignored = decide(lived(job(**shown), "ignore", "fields_changed"))
     assert ignored.condition.sync is Sync.IN_SYNC
+
+
+def test_a_suffix_is_written_by_the_service_in_its_own_way() -> None:
+    named = make_training(suffix="größe")
+    written = make_job(named, suffix="gr-e")
+    assert decide(case(written, training=named)).condition.reason == "Ready"
 
 
 def test_of_two_drifts_one_leads_and_the_other_is_told_beside_it() -> None:

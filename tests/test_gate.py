@@ -100,6 +100,14 @@ def test_a_child_is_held_by_a_parent_that_will_not_be_trained_by_itself(parent: 
     assert "parent" in decision.condition.remedy
 
 
+def test_a_suspended_child_waits_for_nothing_and_is_sent_nothing() -> None:
+    for parent in (child(), child(make_job(PARENT))):
+        decision = decide(replace(parent, training=replace(parent.training, is_suspended=True)))
+        assert is_still(decision)
+        assert decision.later is None
+        assert decision.condition.reason == "Suspended"
+
+
 def test_a_child_that_is_ready_needs_no_parent() -> None:
     orphaned = child(make_job(PARENT), models=frozenset())
     trained = make_job(orphaned.training, number=5)

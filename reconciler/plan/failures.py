@@ -102,7 +102,7 @@ def failed_files(marks: Collection[tuple[Job, Mark]]) -> Mapping[SentFile, Job]:
     trained = [(job, mark) for job, mark in marks if job.status is JobStatus.SUCCEEDED]
     good = {_sent(job, mark, role) for job, mark in trained for role in _ROLES}
     failed = ((job, _sent(job, mark, _role(job))) for job, mark in marks if _is_bad_data(job))
-    return {sent: job for job, sent in failed if sent not in good and sent[-1]}
+    return {sent: job for job, sent in failed if sent not in good}
 
 
 def known_bad(training: Training, failed: Mapping[SentFile, Job]) -> Job | None:
