@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import count
@@ -467,22 +467,34 @@ def test_while_another_job_of_the_same_training_runs_none_is_imported(shop: Shop
     assert f"{second.id} runs and is the same training" in shop.refusal(first.id)
 
 
-def test_a_method_that_no_spec_can_ask_for_is_refused(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        ({"method": {"type": "reinforcement"}}, "a spec can't ask for its method, reinforcement"),
+        (
+            {"method": {"type": "dpo"}, "model": "gpt-3.5-turbo-0125"},
+            "no spec can be written for it",
+        ),
+    ],
+)
+def test_a_job_that_no_spec_can_ask_for_is_refused(
+    shop: Shop, shown: dict[str, Any], why: str
+) -> None:
     job = made(shop, Past())
 
-    def reinforced(sent: Sent, forward: Forward) -> Reply:
+    def changed(sent: Sent, forward: Forward) -> Reply:
         reply = forward(sent)
         if not sent.path.endswith(job.id):
             return reply
-        shown = {**json.loads(reply.body or b""), "method": {"type": "reinforcement"}}
-        return Reply(reply.status, json.dumps(shown).encode(), reply.headers)
+        body = json.dumps({**json.loads(reply.body or b""), **shown}).encode()
+        return Reply(reply.status, body, reply.headers)
 
     with relay_to(shop.account.endpoint.base_url) as relay:
-        relay.spoil = reinforced
-        provider = OpenAIProvider(Endpoint("sandbox:test", relay.base_url), "sk-any")
-        told = replace(shop, account=replace(shop.account, provider=provider)).refusal(job.id)
-        provider.close()
-    assert f"{job.id}: a spec can't ask for its method, reinforcement" in told
+        relay.spoil = changed
+        with closing(OpenAIProvider(Endpoint("sandbox:test", relay.base_url), "sk-any")) as seeing:
+            account = replace(shop.account, provider=seeing)
+            told = replace(shop, account=account).refusal(job.id)
+    assert f"{job.id}: {why}" in told
 
 
 # ---- where it is written -------------------------------------------------------------------------
@@ -507,6 +519,10 @@ def test_nothing_is_written_outside_of_the_project(shop: Shop) -> None:
     outside.mkdir()
     (shop.root / "specs").mkdir()
     (shop.root / "specs/data").symlink_to(outside)
+    assert "leads out of the project root" in shop.refusal(job.id)
+    (shop.root / "specs/data").unlink()
+    (shop.root / "specs").rmdir()
+    (shop.root / "specs").symlink_to(outside)
     assert "leads out of the project root" in shop.refusal(job.id)
     assert list(outside.iterdir()) == []
 

@@ -17,9 +17,11 @@ from reconciler.catalog import load_catalog
 from reconciler.dataset.shapes import METHODS
 from reconciler.engine.passes import Request, Scene, World, planned
 from reconciler.engine.staging import (
+    NOT_THERE,
     Staging,
     in_the_way,
     put_in_place,
+    refuse,
     settled,
     spec_file,
     spec_text,
@@ -102,7 +104,7 @@ def adopt(
         with staging(Path(loaded.root), _spec_folder(loaded)) as stage:
             drafts = [_fetched(draft, stage, connection.reader, tell) for draft in drafts]
             drafts, specs = settled(drafts, stage, world, loaded.owner)
-            _refuse(_against_place(drafts, specs, stage, scene))
+            refuse(_against_place(drafts, specs, stage, scene))
             if not wanted.is_dry:
                 for draft in drafts:
                     put_in_place(draft, stage)
@@ -113,7 +115,7 @@ def _drafts(scene: Scene, wanted: Wanted) -> list[Recreation]:
     """The specs of all that is wanted, without data."""
     fitting = _fitting(scene.connection.reader, wanted.jobs)
     rights = scene.ledger.rights(scene.connection.endpoint.id)
-    _refuse(
+    refuse(
         reason
         for name, jobs in fitting.items()
         for reason in (_against(jobs[0], scene, rights) if len(jobs) == 1 else _unclear(name, jobs))
@@ -147,13 +149,11 @@ def _spec_folder(loaded: Loaded) -> Path:
     if not folders:
         raise UsageError("spec.specs of reconciler.yaml names no folder to write specs into")
     found = existing_folder(root, root, folders[0])
-    return found if isinstance(found, Path) else root / folders[0]
-
-
-def _refuse(reasons: Iterable[str]) -> None:
-    """Stop, with all reasons at once, if there are any."""
-    if told := list(dict.fromkeys(reasons)):
-        raise UsageError("\n  ".join(["nothing was imported:", *told]))
+    if isinstance(found, Path):
+        return found
+    if found.rule != NOT_THERE:
+        raise UsageError(f"specs can't be written into {folders[0]}: {found.found}")
+    return root / folders[0]
 
 
 # ---- which jobs ----------------------------------------------------------------------------------

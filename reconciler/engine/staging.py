@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import filecmp
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,6 +72,12 @@ def staging(target: Path, folder: Path) -> Iterator[Staging]:
         yield stage
 
 
+def refuse(reasons: Iterable[str]) -> None:
+    """Stop with a UsageError, all reasons at once, if there are any."""
+    if told := list(dict.fromkeys(reasons)):
+        raise UsageError("\n  ".join(["nothing was imported:", *told]))
+
+
 def spec_file(draft: Recreation) -> str:
     """The file of a spec, in the folder of the specs."""
     return f"{draft.name}.yaml"
@@ -110,10 +116,7 @@ def settled(
         try:
             loaded = _loaded(drafts, stage, world)
         except InvalidInput as error:
-            corrected = [_corrected(draft, error.problems, stage) for draft in drafts]
-            if corrected == drafts:  # it is none of theirs
-                raise
-            drafts = corrected
+            drafts = _all_corrected(drafts, error.problems, stage)
             continue
         keys = {name: t.key for t in resolve(loaded).trainings for name in t.used_by}
         bound = [_bound(draft, keys[draft.name], owner) for draft in drafts]
@@ -135,6 +138,19 @@ def _loaded(drafts: Iterable[Recreation], stage: Staging, world: World) -> Loade
     )
 
 
+def _all_corrected(
+    drafts: Iterable[Recreation], problems: Collection[Problem], stage: Staging
+) -> list[Recreation]:
+    stops = [(draft, _stops(draft, problems, stage)) for draft in drafts]
+    refuse(
+        f"{draft.job.id}: no spec can be written for it: {stop}"
+        for draft, found in stops
+        for stop in found
+        if not draft.dataset
+    )
+    return [_corrected(draft, found) for draft, found in stops]
+
+
 def _bound(draft: Recreation, key: str, owner: str) -> Recreation:
     """The spec with spec.adopt, unless the mark of its job says the same."""
     mark = read_mark(draft.job)
@@ -142,22 +158,23 @@ def _bound(draft: Recreation, key: str, owner: str) -> Recreation:
     return replace(draft, run_key="" if is_marked and draft.dataset else key)
 
 
-def _corrected(draft: Recreation, problems: Iterable[Problem], stage: Staging) -> Recreation:
+def _corrected(draft: Recreation, stops: Iterable[Problem]) -> Recreation:
     """The spec without what would stop a pass.
 
     A rule that its data breaks is accepted if it may be: the job took these very bytes. Else the
     data is left out.
     """
-    own = {stage.shown(name) for name in (spec_file(draft), *draft.dataset.values())}
-    stops = [p for p in problems if p.severity is Severity.ERROR and p.file in own]
-    rules = {problem.rule for problem in stops} - {SUMMED_UP}
+    told = [problem for problem in stops if problem.rule != SUMMED_UP]
+    rules = {problem.rule for problem in told}
     if all(rule in RULES and not RULES[rule].is_firm for rule in rules):
         return replace(draft, accept=tuple(sorted({*draft.accept, *rules})))
-    if draft.dataset:
-        first = next(problem for problem in stops if problem.rule in rules)
-        why = f"its data would stop every pass ({first.rule}: {first.found})"
-        return only_binding(draft, why)
-    raise UsageError(f"{draft.job.id} can't be imported: {stops[0]}")
+    why = f"its data would stop every pass ({told[0].rule}: {told[0].found})"
+    return only_binding(draft, why)
+
+
+def _stops(draft: Recreation, problems: Iterable[Problem], stage: Staging) -> list[Problem]:
+    own = {stage.shown(name) for name in (spec_file(draft), *draft.dataset.values())}
+    return [p for p in problems if p.severity is Severity.ERROR and p.file in own]
 
 
 # ---- written -------------------------------------------------------------------------------------
