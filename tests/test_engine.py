@@ -115,7 +115,7 @@ def test_a_pass_with_nothing_to_do_asks_little(scene: Scene) -> None:
     scene.relay.sent.clear()
     look(scene.request, scene.world)
     paths = [sent.path.partition("?")[0] for sent in scene.relay.sent]
-    assert paths == ["/v1/fine_tuning/jobs", "/v1/models"]
+    assert paths == ["/v1/fine_tuning/jobs", "/v1/models", "/v1/files"]
 
 
 def test_a_checkout_that_moves_after_the_plan_creates_nothing(scene: Scene) -> None:

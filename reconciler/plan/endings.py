@@ -101,15 +101,11 @@ def _where(case: Case, job: Job) -> str:
 
 
 _WAYS_OUT = {
-    FailureClass.DATA: (
-        "the data is at fault and the same job is never sent again: change it, or if it is not"
-    ),
+    FailureClass.DATA: "the same bad data is never sent again: change it, or",
     FailureClass.POLICY: (
-        "the service does not allow what is in the data: change it, or if that was cleared up"
+        "the service does not allow what is in the data: change it, or once that is cleared up"
     ),
     FailureClass.QUOTA: "see to the account's quota or billing, then",
-    FailureClass.TRANSIENT: (
-        "it was tried again and the service failed once more: see its status page, then"
-    ),
-    FailureClass.UNKNOWN: ("the same job is never sent again: change the spec or its data, or"),
+    FailureClass.TRANSIENT: "the service failed again: see its status page, then",
+    FailureClass.UNKNOWN: "the same job is never sent again: change the spec or its data, or",
 }

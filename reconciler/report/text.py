@@ -36,7 +36,7 @@ from reconciler.report.words import (
 
 __all__ = ["drift_text", "plan_text", "status_text", "summary_line"]
 
-COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB", "AGE", "COST", "NEXT STEP")
+COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB", "AGE", "COST", "NEXT")
 
 
 def plan_text(plan: Plan) -> str:

@@ -115,7 +115,7 @@ def cost(resource: Resource) -> str:
 def next_step(resource: Resource) -> str:
     """What a person does next, in a word or two; ``-`` for nothing."""
     condition = resource.condition
-    return _NEXT.get(condition.reason, "see below" if condition.remedy else "-")
+    return _NEXT.get(condition.reason, "below" if condition.remedy else "-")
 
 
 _NEXT: dict[str, str] = {
