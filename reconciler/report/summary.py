@@ -50,7 +50,8 @@ def summary_line(plan: Plan) -> str:
         return f"Nothing to do: no spec is selected.{frozen}"
     count = Counter(map(standing, plan.resources))
     if plan.writes:
-        return f"Plan: {', '.join([*_writes(plan), *_standings(count)])}.{frozen}"
+        told = count - Counter({"waiting": len(plan.later)})
+        return f"Plan: {', '.join([*_writes(plan), *_standings(told)])}.{frozen}"
     is_well = not (frozen or any(count[word] for word in TROUBLE))
     return f"Nothing to {'do' if is_well else 'train'}: {', '.join(_standings(count))}.{frozen}"
 
