@@ -3,9 +3,9 @@
 What may be missing, null or of another name is listed in OpenAI's and Azure's real answers, not in
 their documents: ``error: {}`` on healthy jobs, null hyperparameters for dpo, unknown statuses.
 
-A row is read a hundred thousand times in a scan: a JSON object is known by ``dict``, whose check costs
-a fraction of ``Mapping``'s. Bodies are parsed by ``json``: jiter is a third quicker at it, and can't
-read half a character, which escapes may hold.
+A scan reads a row a hundred thousand times: a JSON object is known by ``dict``, whose check costs a
+fraction of ``Mapping``'s. Bodies are parsed by ``json``: jiter takes a third less time for it, and
+can't read half a character, which escapes may hold.
 """
 
 from __future__ import annotations
