@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.catalog import base_name
 from reconciler.cost import bill, estimate, training_price
 from reconciler.diff import Difference
-from reconciler.ownership import Mark, file_name, is_same_file, read_mark
+from reconciler.ownership import Mark, earliest_usable, file_name, read_mark
 from reconciler.plan.bills import Tariff, bill_of, billed_since_month_began
 from reconciler.plan.calendar import Calendar, calendar_of
 from reconciler.plan.case import Case, Decision, Limits, ParentCase
@@ -16,6 +16,7 @@ from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
 from reconciler.plan.decide import decide
 from reconciler.plan.duplicates import find_duplicates
 from reconciler.plan.failures import FailureClass, class_of
+from reconciler.plan.generations import lived_names
 from reconciler.plan.model import (
     Cancel,
     Create,
@@ -286,9 +287,9 @@ def _create(case: Case, decision: Decision, reason: Reason, scene: _Scene) -> Cr
 
 
 def _uploaded(training: Training, owner: str, files: Iterable[RemoteFile]) -> Iterator[str]:
-    by_age = sorted(files, key=lambda file: (file.created_at, file.id))
     for facts in training.datasets:
-        yield next((file.id for file in by_age if is_same_file(file, owner, facts)), "")
+        found = earliest_usable(files, file_name(owner, facts), facts.bytes)
+        yield found.id if found else ""
 
 
 def _running_bill(difference: Difference | None, tariff: Tariff) -> float | None:
@@ -353,7 +354,7 @@ def _resource(case: Case, decision: Decision) -> Resource:
 def _orphans(scene: _Scene) -> Iterator[Orphan]:
     trainings, owner = scene.desired.trainings, scene.desired.owner
     needed = {training.key for training in trainings}
-    names = {name for training in trainings for name in training.used_by}
+    names = lived_names(scene.desired, scene.observed.jobs)
     adopted = {binding.job for training in trainings for binding in training.bindings}
     for job in sorted(scene.observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)

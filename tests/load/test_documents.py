@@ -100,7 +100,8 @@ spec:
         "or a number above 0. "
         "Write such a value, or leave learning_rate_multiplier out: the service then chooses.",
         "14:3: SPEC106 spec.n_epochs: unknown key; expected one of model, adopt, dataset, method, "
-        "hyperparameters, suffix, seed, suspend, lifecycle. It belongs at spec.hyperparameters.n_epochs.",
+        "hyperparameters, suffix, seed, suspend, lifecycle. "
+        "It belongs at spec.hyperparameters.n_epochs.",
         '15:11: SPEC107 spec.suffix: found 1e3; expected text. Write it in quotes: suffix: "1e3".',
         '16:9: SPEC107 spec.seed: found "42"; expected a whole number. Write 42 without quotes.',
     ]
