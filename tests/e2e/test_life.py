@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.cli.world import token_counter
 from reconciler.sandbox import embedded
-from tests.e2e.conftest import Project, git
+from tests.e2e.conftest import SPEC, Project, git
 
 STORY = Path(__file__).parent / "life"
 HOUR = 3600
@@ -58,6 +58,12 @@ class Life:
         clock = f"{self.address.removesuffix('/v1')}/_sandbox/clock"
         httpx2.post(clock, json={"advance": seconds}, timeout=20).raise_for_status()
 
+    def spec(self, name: str = "one", epochs: int = 2) -> None:
+        """Write a spec whose losses are the same on every run, and commit it."""
+        text = SPEC.format(name=name, epochs=epochs, data="one")
+        self.project.write(f"specs/{name}.yaml", f"{text}  seed: 42\n")
+        self.project.commit()
+
     def output(self, name: str) -> str:
         """The model that a spec has now; not a part of the story."""
         return self.project.run("output", name).out.strip()
@@ -89,9 +95,10 @@ def life(project: Project, tmp_path: Path) -> Iterator[Life]:
             "apiVersion: reconciler.dev/v1\nkind: Project\nmetadata: {name: shop}\n"
             "spec: {budget: {per_pass: 1.00}}\n",
         )
-        project.commit()
         settings = {"OPENAI_BASE_URL": sandbox.base_url, "OPENAI_API_KEY": "sk-test-0123456789"}
-        yield Life(Project(project.root, {**project.environment, **settings}), sandbox.base_url)
+        life = Life(Project(project.root, {**project.environment, **settings}), sandbox.base_url)
+        life.spec()
+        yield life
 
 
 def test_the_life_of_a_model(life: Life) -> None:
@@ -111,8 +118,7 @@ def train_it(life: Life) -> None:
 
 
 def edit_and_retrain(life: Life) -> None:
-    life.project.spec(epochs=4)
-    life.project.commit()
+    life.spec(epochs=4)
     life.run("apply", "--auto-approve", code=0)
     life.later(HOUR)
     life.run("describe", "one", code=0)
@@ -130,8 +136,7 @@ def lose_the_model(life: Life) -> None:
 
 
 def lose_the_job(life: Life) -> None:
-    life.project.spec("two", epochs=3)
-    life.project.commit()
+    life.spec("two", epochs=3)
     told = life.run("apply", "--auto-approve", code=0)
     assert "two" in told
     job = life.project.run("status", "--target", "two", "-o", "json").out
