@@ -79,7 +79,7 @@ def _after_failure(case: Case, job: Job) -> Decision:
         return create(case, Reason.RETRY_TRANSIENT, message, job)
     return held(
         Reason.JOB_FAILED,
-        f"{job.id} failed{_where(case, job)} ({_error(job)})",
+        f"{job.id} failed{_CAUSES[class_of(job)]}{_where(case, job)} ({_error(job)})",
         f"{_WAYS_OUT[class_of(job)]}: {case.command('retry')}",
         health=Health.FAILED,
         job=job,
@@ -100,6 +100,13 @@ def _where(case: Case, job: Job) -> str:
     return f" at {line}" if line else ""
 
 
+_CAUSES = {
+    FailureClass.DATA: " for its data",
+    FailureClass.POLICY: " for what its data says",
+    FailureClass.QUOTA: " for want of quota",
+    FailureClass.TRANSIENT: " by the service's fault",
+    FailureClass.UNKNOWN: "",
+}
 _WAYS_OUT = {
     FailureClass.DATA: "the same bad data is never sent again: change it, or",
     FailureClass.POLICY: (

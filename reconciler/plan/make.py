@@ -346,6 +346,7 @@ def _resource(case: Case, decision: Decision) -> Resource:
         tokens=billed.tokens if billed else None,
         usd=billed.usd if billed else None,
         is_billed=bool(billed and billed.is_final),
+        failure=class_of(job) if job and job.status is JobStatus.FAILED else "",
         serves_until=until.isoformat() if until else "",
         notices=decision.notices,
     )

@@ -124,6 +124,7 @@ class Resource:
         model: its base.
         tokens, usd: what its job was billed, or is expected to be while ``is_billed`` is False;
             None where nobody knows.
+        failure: the class of its job's failure (``plan/failures.py``); empty if it didn't fail.
         serves_until: the last day of its base at this endpoint (``YYYY-MM-DD``); empty if unknown.
         notices: what else there is to say, drift beside the leading one included.
     """
@@ -137,6 +138,7 @@ class Resource:
     tokens: int | None = None
     usd: float | None = None
     is_billed: bool = False
+    failure: str = ""
     serves_until: str = ""
     notices: tuple[Notice, ...] = ()
 

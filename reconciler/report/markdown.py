@@ -16,8 +16,8 @@ from reconciler.report.plain import counted, number, plain
 from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
 from reconciler.report.words import (
     after_parent,
+    calendar,
     made_twice,
-    new_jobs_until,
     price,
     running_bill,
     serves_until,
@@ -116,9 +116,9 @@ def _origin(plan: Plan) -> str:
 
 
 def _calendar(plan: Plan) -> Iterator[str]:
-    if told := new_jobs_until(plan):
+    for told in calendar(plan):
         yield ""
-        yield f"{escape(told)}"
+        yield escape(told)
 
 
 def _frozen(plan: Plan) -> Iterator[str]:

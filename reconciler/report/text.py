@@ -22,9 +22,9 @@ from reconciler.report.summary import TROUBLE, drifted, standing, summary_line, 
 from reconciler.report.words import (
     after_parent,
     age,
+    calendar,
     cost,
     made_twice,
-    new_jobs_until,
     next_step,
     price,
     running_bill,
@@ -42,7 +42,7 @@ COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB", "AGE", "COST", "NE
 def plan_text(plan: Plan) -> str:
     """The whole plan: what is trained, why and for how much, then all else, then one sentence."""
     blocks = [
-        [header(plan), *_calendar(plan)],
+        [header(plan), *calendar(plan)],
         list(_frozen(plan)),
         *(_create(create, plan) for create in plan.creates),
         table(map(_later, plan.later)),
@@ -67,7 +67,7 @@ def status_text(plan: Plan) -> str:
         for r in plan.resources
     )
     blocks = [
-        [header(plan), *_calendar(plan)],
+        [header(plan), *calendar(plan)],
         table(chain([COLUMNS], rows)) if plan.resources else [],
         list(_frozen(plan)),
         *map(_trouble, _standing(plan, *TROUBLE)),
@@ -101,11 +101,6 @@ def header(plan: Plan) -> str:
     revision = f"{', commit ' if commit else ', ' if dirty else ''}{commit}{dirty}"
     free = " (it bills nothing; costs are by list prices)" if plan.endpoint.is_embedded else ""
     return f"{plain(plan.owner)} at {plain(plan.endpoint.label)}{free}{revision}"
-
-
-def _calendar(plan: Plan) -> Iterator[str]:
-    if told := new_jobs_until(plan):
-        yield told
 
 
 def _frozen(plan: Plan) -> Iterator[str]:

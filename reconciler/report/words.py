@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from reconciler.cost import Estimate, dollars
@@ -83,9 +84,14 @@ def serves_until(create: Create, plan: Plan) -> str:
     return days(plan, told) if told else ""
 
 
-def new_jobs_until(plan: Plan) -> str:
-    """The endpoint's cut-off, for people; empty if it has announced none."""
-    return f"new jobs until {days(plan, plan.last_create)}" if plan.last_create else ""
+def calendar(plan: Plan) -> Iterator[str]:
+    """What the endpoint has announced that this plan is about: one line a day of its calendar."""
+    if plan.last_create:
+        yield f"new jobs until {days(plan, plan.last_create)}"
+    ends = {(r.serves_until, plain(r.model)) for r in plan.resources if r.serves_until}
+    for day in sorted({day for day, _ in ends}):
+        bases = ", ".join(sorted(base for until, base in ends if until == day))
+        yield f"{bases} and what is trained on it serve until {days(plan, day)}"
 
 
 def after_parent(create: Create) -> str:

@@ -187,6 +187,7 @@ def test_a_status_tells_how_each_resource_stands() -> None:
                 "53 days",
                 "remedy": None,
                 "since": 1_795_338_801,
+                "failure_class": None,
                 "job_id": "ftjob-1",
                 "model": "ft:gpt-4o-mini-2024-07-18:acme::1",
                 "tokens": 100_000,
