@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.catalog import base_name
 from reconciler.cost import bill, estimate, training_price
 from reconciler.diff import Difference
 from reconciler.ownership import Mark, earliest_usable, file_name, read_mark
@@ -15,7 +14,7 @@ from reconciler.plan.case import Case, Decision, Limits, ParentCase
 from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
 from reconciler.plan.decide import decide
 from reconciler.plan.duplicates import find_duplicates
-from reconciler.plan.failures import FailureClass, class_of
+from reconciler.plan.failures import SentFile, class_of, failed_files, known_bad
 from reconciler.plan.generations import lived_names
 from reconciler.plan.model import (
     Cancel,
@@ -50,7 +49,7 @@ class _Scene:
         jobs, rights: by run key; ``jobs`` by age, ours first by the ledger's word, then by marks.
         by_id: every job.
         named: job -> the claim that the ledger names it for.
-        failed_on: what a job of ours failed on, for the data's sake -> that job.
+        failed_on: a file that a job of ours failed on, for the data's sake -> that job.
         had_model: names of specs that ever had a model.
         ended: the endpoint's refusal of all training, if it gave one.
     """
@@ -65,14 +64,12 @@ class _Scene:
     by_id: Mapping[str, Job]
     rights: Mapping[str, list[Right]]
     named: Mapping[str, Claim]
-    failed_on: Mapping[_Bytes, Job]
+    failed_on: Mapping[SentFile, Job]
     had_model: frozenset[str]
     ended: Closing | None
 
 
 Decided = list[tuple[Case, Decision]]
-_Bytes = tuple[str, str, str]
-"""A base, a method, and the digest of a training file as marks have it."""
 
 
 def make_plan(
@@ -132,8 +129,8 @@ def _scene(
         by_id={job.id: job for job in observed.jobs},
         rights=_rights_by_key(observed),
         named=named,
-        failed_on=_failed_on(marks),
-        had_model=frozenset(mark.name for job, mark in marks if job.status is JobStatus.SUCCEEDED),
+        failed_on=failed_files(marks),
+        had_model=frozenset(_had_model(desired, observed, marks, named)),
         ended=_training_ended(observed),
     )
 
@@ -147,22 +144,19 @@ def _ours(scene: _Scene) -> Iterator[Job]:
     return (job for job in scene.observed.jobs if _is_ours(job, scene))
 
 
-def _failed_on(marks: list[tuple[Job, Mark]]) -> dict[_Bytes, Job]:
-    """Bytes that are bad by a job's word, and that no job was ever trained on."""
-    good = {_bytes_of(job, mark) for job, mark in marks if job.status is JobStatus.SUCCEEDED}
-    failed = ((job, _bytes_of(job, mark)) for job, mark in marks if _is_bad_data(job))
-    return {sent: job for job, sent in failed if sent not in good}
-
-
-def _is_bad_data(job: Job) -> bool:
-    classes = (FailureClass.DATA, FailureClass.POLICY)
-    return job.status is JobStatus.FAILED and class_of(job) in classes
-
-
-def _bytes_of(job: Job, mark: Mark) -> _Bytes:
-    dataset = mark.fields.get("dataset")
-    digest = dataset.get("training", "") if isinstance(dataset, dict) else ""
-    return (base_name(job.model), job.method, str(digest))
+def _had_model(
+    desired: Desired,
+    observed: Observed,
+    marks: Iterable[tuple[Job, Mark]],
+    named: Mapping[str, Claim],
+) -> Iterator[str]:
+    """The specs that ever had a model: by the word of a mark, of the ledger, or of Git."""
+    succeeded = {job.id for job in observed.jobs if job.status is JobStatus.SUCCEEDED}
+    yield from (mark.name for job, mark in marks if job.id in succeeded)
+    yield from (claim.name for job, claim in named.items() if job in succeeded)
+    for training in desired.trainings:
+        if any(binding.job in succeeded for binding in training.bindings):
+            yield from training.used_by
 
 
 def _jobs_by_key(named: Mapping[str, Claim], observed: Observed) -> Mapping[str, list[Job]]:
@@ -218,7 +212,6 @@ def _case(training: Training, parent: tuple[Case, Decision] | None, scene: _Scen
     adopted = [scene.by_id[job] for job in training.adopted if job in scene.by_id]
     jobs = [job for job in scene.jobs.get(training.key, []) if job not in adopted]
     ours = [job for job in jobs if _is_ours(job, scene)]
-    sent = f"sha256:{training.training.sha256}" if training.training else ""
     return Case(
         owner=scene.desired.owner,
         training=training,
@@ -234,7 +227,7 @@ def _case(training: Training, parent: tuple[Case, Decision] | None, scene: _Scen
         now=scene.observed.taken_at,
         limits=scene.limits,
         had_model=not scene.had_model.isdisjoint(training.used_by),
-        known_bad=scene.failed_on.get((training.model, training.method, sent)),
+        known_bad=known_bad(training, scene.failed_on),
         missing_files=scene.observed.missing_files,
         parent=_parent(parent, scene),
     )

@@ -187,7 +187,7 @@ _NOT_DECIDED_OF_ACTIONS: dict[str, IncEx | bool] = {
 _NOT_DECIDED_OF_RESOURCES: dict[str, IncEx | bool] = {
     "condition": {"message", "remedy", "since"},
     "notices": {"__all__": {"message", "remedy"}},
-    **dict.fromkeys(("tokens", "usd", "is_billed", "serves_until"), True),
+    **dict.fromkeys(("tokens", "usd", "is_billed", "failure", "serves_until"), True),
 }
 """What a plan tells, and decides nothing."""
 

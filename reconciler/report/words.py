@@ -10,9 +10,11 @@ from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import ABSENT, FieldChange
 from reconciler.plan import Create, Duplicate, Plan, Reason, Resource, remedies
 from reconciler.report.plain import counted, plain
+from reconciler.state import Health
 
 FORCES = "forces a new training"
 AUTO = "auto"
+UNNEEDED_REMEDY = "cancel what is not wanted in the dashboard, or bring its spec back"
 
 
 def why(create: Create, plan: Plan) -> str:
@@ -69,7 +71,7 @@ def made_twice(duplicate: Duplicate) -> str:
 
 def unfreeze(plan: Plan) -> str:
     """What a person does about trainings that were made twice."""
-    return f"nothing is created until somebody did this: {remedies.unfreeze(plan.endpoint)}"
+    return f"nothing is created until this is done: {remedies.unfreeze(plan.endpoint)}"
 
 
 def days(plan: Plan, day: str) -> str:
@@ -84,14 +86,24 @@ def serves_until(create: Create, plan: Plan) -> str:
     return days(plan, told) if told else ""
 
 
+def retires(resource: Resource, plan: Plan) -> str:
+    """``serves until 2027-01-14, 53 days``, of a model whose last day is near; else empty."""
+    is_near = resource.condition.health is Health.RETIRING and resource.serves_until
+    return f"serves until {days(plan, resource.serves_until)}" if is_near else ""
+
+
 def calendar(plan: Plan) -> Iterator[str]:
-    """What the endpoint has announced that this plan is about: one line a day of its calendar."""
+    """The endpoint's last day for new jobs, if it has announced one."""
     if plan.last_create:
         yield f"new jobs until {days(plan, plan.last_create)}"
+
+
+def bases_until(plan: Plan) -> Iterator[str]:
+    """The last day of each base, and of all that is trained on it: a line a day."""
     ends = {(r.serves_until, plain(r.model)) for r in plan.resources if r.serves_until}
     for day in sorted({day for day, _ in ends}):
         bases = ", ".join(sorted(base for until, base in ends if until == day))
-        yield f"{bases} and what is trained on it serve until {days(plan, day)}"
+        yield f"models on {bases} serve until {days(plan, day)}"
 
 
 def after_parent(create: Create) -> str:
@@ -121,6 +133,8 @@ def cost(resource: Resource) -> str:
 def next_step(resource: Resource) -> str:
     """What a person does next, in a word or two; ``-`` for nothing."""
     condition = resource.condition
+    if condition.reason == Reason.RETIRING:
+        return f"replace by {resource.serves_until}"
     return _NEXT.get(condition.reason, "below" if condition.remedy else "-")
 
 
@@ -135,7 +149,6 @@ _NEXT: dict[str, str] = {
     Reason.AWAITING_PARENT: "apply again",
     Reason.TRAINING: "wait",
     Reason.BACKING_OFF: "wait",
-    Reason.RETIRING: "move on",
     Reason.MODEL_DELETED: "retry",
     Reason.JOB_CANCELLED: "retry",
     Reason.JOB_PAUSED: "resume",

@@ -37,7 +37,6 @@ def test_a_new_training_is_told_with_its_fields_and_its_cost() -> None:
         == """\
 acme at https://api.openai.com/v1, commit 9c652da0f1ab
 new jobs until 2027-01-06, 45 days
-gpt-4o-mini-2024-07-18 and what is trained on it serve until 2027-01-14, 53 days
 
 + triage: $0.30
     nothing was trained for it yet
@@ -68,7 +67,7 @@ def test_a_status_lists_all_and_then_says_what_to_do() -> None:
         == """\
 acme at https://api.openai.com/v1, commit 9c652da0f1ab
 new jobs until 2027-01-06, 45 days
-gpt-4o-mini-2024-07-18 and what is trained on it serve until 2027-01-14, 53 days
+models on gpt-4o-mini-2024-07-18 serve until 2027-01-14, 53 days
 
 NAME     SYNC       HEALTH       REASON     MODEL / JOB                        AGE  COST    NEXT
 faq      OutOfSync  Failed       JobFailed  ftjob-1                            2 h  $0.00   below
