@@ -394,5 +394,5 @@ def _job(row: Row) -> JobRecord:
     fate = record.get("fate") or {}  # a store of an earlier version knows no fates
     error = fate.get("error")
     fate = JobFate(**(fate | {"error": JobError(**error) if error else None}))
-    pauses = tuple(Pause(*span) for span in json.loads(row[2] or "[]"))
+    pauses = tuple(Pause(*span) for span in json.loads(row[2])) if row[2] else ()
     return JobRecord(**(record | {"cancelled_at": row[1], "pauses": pauses, "fate": fate}))
