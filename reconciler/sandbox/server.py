@@ -146,6 +146,9 @@ def _running(host: str, port: int, app: _App) -> Iterator[_Running]:
     """Open the socket and the store, and close both in the end."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=128) as listener:
+        # Inherited by its connections: an answer's last piece must not wait for a client that
+        # tells only after 40 ms that it got the first. asyncio sees to it for other sockets alone.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         starlette = app.create()
         sandbox = starlette.state.sandbox
         config = uvicorn.Config(
