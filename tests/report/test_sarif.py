@@ -29,7 +29,8 @@ TABLES: dict[str, RuleText] = {**SENTENCES, **RULES}
 # RFC 3986: segments of a relative reference whose first holds no colon, so is no scheme.
 _RELATIVE = re.compile(r"(?!/)(?:[A-Za-z0-9\-._~/]|%[0-9A-F]{2})+")
 
-# All that a Problem may hold by its types, but for the ids, which are ours: odd names, hidden characters, half of a character.
+# All that a Problem may hold by its types, but for the ids, which are ours: odd names, hidden
+# characters, half of a character.
 words = st.text(st.characters(), max_size=20)
 anything = st.builds(
     Problem,

@@ -55,10 +55,10 @@ Plan: 1 to train for $0.30 (100,000 tokens trained), 1 file to upload.
 
 
 def test_a_status_lists_all_and_then_says_what_to_do() -> None:
-    names = {name: make_training(name, suffix=name) for name in ("faq", "greeter", "tone")}
+    names = {name: make_training(name, suffix=name) for name in ("faq", "hey", "tone")}
     jobs = (
         make_job(names["faq"], JobStatus.FAILED, error="invalid_training_file"),
-        make_job(names["greeter"], number=2),
+        make_job(names["hey"], number=2),
         make_job(names["tone"], JobStatus.RUNNING, number=3),
     )
     plan = plan_for(make_desired(*names.values()), make_observed(*jobs))
@@ -69,14 +69,14 @@ acme at https://api.openai.com/v1, commit 9c652da0f1ab
 new jobs until 2027-01-06, 45 days
 models on gpt-4o-mini-2024-07-18 serve until 2027-01-14, 53 days
 
-NAME     SYNC       HEALTH       REASON     MODEL / JOB                        AGE  COST    NEXT
-faq      OutOfSync  Failed       JobFailed  ftjob-1                            2 h  $0.00   below
-greeter  InSync     Retiring     Retiring   ft:gpt-4o-mini-2024-07-18:acme::2  2 h  ~$0.30  move on
-tone     InSync     Progressing  Training   ftjob-3                            2 h  ~$0.30  wait
+NAME  SYNC       HEALTH       REASON     MODEL / JOB                        AGE  COST    NEXT
+faq   OutOfSync  Failed       JobFailed  ftjob-1                            2 h  $0.00   below
+hey   InSync     Retiring     Retiring   ft:gpt-4o-mini-2024-07-18:acme::2  2 h  ~$0.30  replace by 2027-01-14
+tone  InSync     Progressing  Training   ftjob-3                            2 h  ~$0.30  wait
 
 ! faq: failed (JobFailed)
     ftjob-1 failed for its data (invalid_training_file: what invalid_training_file means)
-    → the same bad data is never sent again: change it, or: reconcile retry faq
+    → change the data, which is never sent again as it is; if it is not at fault: reconcile retry faq
 
 Nothing to train: 1 under way, 1 failed, 1 model ready.
 """
