@@ -3,6 +3,7 @@
 passes    THE PASS (read this first): reconcile, look
 waiting   follow trainings until they end
 settling  what a person decides: a doubt, a freeze
+importing specs for jobs that exist; staging is where they wait until they are found good
 """
 
 from reconciler.engine.passes import Approve, Pass, Request, Tell, World, find, look, reconcile

@@ -40,6 +40,7 @@ def load(
     count_tokens: bool,
     cache: FactsCache | None = None,
     progress: Progress = lambda _path, _size, _examined: None,
+    may_be_empty: bool = False,
 ) -> Loaded:
     """Everything that a pass needs from disk.
 
@@ -49,6 +50,7 @@ def load(
         count_tokens: whether datasets are tokenised; else their facts have no tokens.
         cache: where facts of datasets are kept between runs; None reads every file anew.
         progress: told how far datasets were examined.
+        may_be_empty: whether a project without a single spec is no problem.
 
     Raises:
         InvalidInput: every problem of every file, sorted, the warnings among them.
@@ -65,7 +67,7 @@ def load(
     found = tuple(sorted(set(stage.problems)))
     if any(problem.severity is Severity.ERROR for problem in found):
         raise InvalidInput(found)
-    if not specs:
+    if not (specs or may_be_empty):
         raise InvalidInput((_nothing(root, places),))
     return Loaded(str(root), project.metadata.name, project, specs, revision, found)
 

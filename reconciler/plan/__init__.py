@@ -8,6 +8,7 @@ endings     jobs that came to nothing                   gate       before each c
 adoption    whether a job can stand for a training      failures   why a job failed
 duplicates  what was made twice                         bills      what was billed
 calendar    the days that an endpoint has announced
+recreation  the spec that asks for a job that exists
 """
 
 from reconciler.plan.bills import Tariff
