@@ -80,7 +80,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             provider=provider,
             request=Request(root, is_attended=True),
             world=World(
-                connect=lambda _project: nullcontext(Connection(endpoint, provider, provider)),
+                connect=lambda _project: nullcontext(
+                    Connection(endpoint, provider, provider, provider)
+                ),
                 ledger=lambda _loaded: Ledger(FolderRecords(tmp_path / "ledger")),
                 revision=lambda: made.revision,
                 nonce=lambda: f"nonce-{next(numbers)}",
