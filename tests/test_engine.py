@@ -88,7 +88,9 @@ def opened(tmp_path: Path, speed: float = 400.0) -> Iterator[Scene]:
             provider=provider,
             request=Request(root, is_attended=True),
             world=World(
-                connect=lambda _project: nullcontext(Connection(endpoint, provider, provider)),
+                connect=lambda _project: nullcontext(
+                    Connection(endpoint, provider, provider, provider)
+                ),
                 ledger=lambda _loaded: Ledger(FolderRecords(tmp_path / "ledger")),
                 revision=lambda: made.revision,
                 nonce=lambda: f"nonce-{next(numbers)}",

@@ -175,8 +175,9 @@ class Probe(Protocol):
 
 @dataclass(frozen=True)
 class Connection:
-    """An endpoint that can be talked to: where it is, and both ways of talking."""
+    """An endpoint that can be talked to: where it is, and the ways of talking."""
 
     endpoint: Endpoint
     reader: Reader
     writer: Writer
+    probe: Probe
