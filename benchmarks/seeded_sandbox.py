@@ -119,13 +119,13 @@ class Seeder:
         self._add(self._job(at, file), FAILED if has_failed else SUCCEEDED)
 
     def _our_job(self, at: float, ours: Ours, named: dict[str, FileRecord]) -> None:
-        training, tokens = ours.training, ours.training.training.tokens
+        training, [data] = ours.training, ours.training.datasets
         nonce = self._store.new_name("", 32)
         claim = Claim("", training.key, 1, nonce, int(at), ours.owner, training.name)
-        mark = metadata_for(training, claim, "", tokens * EPOCHS)
-        job = self._job(at, named[file_name(ours.owner, training.training)])
+        mark = metadata_for(training, claim, "", data.tokens * EPOCHS)
+        job = self._job(at, named[file_name(ours.owner, data)])
         job = replace(job, metadata=mark, seed=training.seed or 0)
-        self._add(job, replace(SUCCEEDED, tokens=tokens))
+        self._add(job, replace(SUCCEEDED, tokens=data.tokens))
 
     def _job(self, at: float, file: FileRecord) -> JobRecord:
         return JobRecord(

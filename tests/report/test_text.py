@@ -71,12 +71,14 @@ models on gpt-4o-mini-2024-07-18 serve until 2027-01-14, 53 days
 
 NAME  SYNC       HEALTH       REASON     MODEL / JOB                        AGE  COST    NEXT
 faq   OutOfSync  Failed       JobFailed  ftjob-1                            2 h  $0.00   below
-hey   InSync     Retiring     Retiring   ft:gpt-4o-mini-2024-07-18:acme::2  2 h  ~$0.30  replace by 2027-01-14
+hey   InSync     Retiring     Retiring   ft:gpt-4o-mini-2024-07-18:acme::2  2 h  ~$0.30  \
+replace by 2027-01-14
 tone  InSync     Progressing  Training   ftjob-3                            2 h  ~$0.30  wait
 
 ! faq: failed (JobFailed)
     ftjob-1 failed for its data (invalid_training_file: what invalid_training_file means)
-    → change the data, which is never sent again as it is; if it is not at fault: reconcile retry faq
+    → change the data, which is never sent again as it is; if it is not at fault: \
+reconcile retry faq
 
 Nothing to train: 1 under way, 1 failed, 1 model ready.
 """
