@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Annotated, Literal
 
@@ -271,6 +272,11 @@ class Plan:
     def usd(self) -> float:
         """The expected bill of all creates that have a price."""
         return total_usd([create.estimate for create in self.creates])
+
+    @cached_property
+    def by_key(self) -> Mapping[str, Resource]:
+        """The resources by run key."""
+        return {resource.key: resource for resource in self.resources}
 
     def having(self, health: Health) -> tuple[Resource, ...]:
         """The resources of one health."""

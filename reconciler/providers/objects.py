@@ -10,7 +10,7 @@ can't read half a character, which escapes may hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Protocol
 
@@ -19,13 +19,15 @@ from reconciler.providers.protocol import Event
 from reconciler.state import Checkpoint, Job, JobError, JobStatus, RemoteFile, read_status
 
 Raw = Mapping[str, object]
+Hook = Callable[[dict[str, object]], object]
+"""Told each object of an answer as it is read; what it returns is put in its place."""
 _SCALAR = (int, float, str)
 
 
 class HasJson(Protocol):
     """An HTTP response, as far as it matters here."""
 
-    def json(self) -> object:
+    def json(self, *, object_hook: Hook | None = None) -> object:
         """The parsed body; raises ValueError if it is none."""
 
 
@@ -120,10 +122,10 @@ def read_page(path: str, page: Raw, may_hide: int) -> tuple[list[Raw], bool]:
     return rows, has_more
 
 
-def json_object(response: HasJson) -> Raw:
-    """The body as a JSON object; anything else is no answer."""
+def json_object(response: HasJson, hook: Hook | None = None) -> Raw:
+    """The body as a JSON object; anything else is no answer. ``hook`` sees each object in it."""
     try:
-        body = response.json()
+        body = response.json(object_hook=hook)
     except ValueError as error:
         raise Unavailable("the endpoint's answer is not JSON") from error
     if not isinstance(body, dict):

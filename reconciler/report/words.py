@@ -19,8 +19,8 @@ UNNEEDED_REMEDY = "cancel what is not wanted in the dashboard, or bring its spec
 
 def why(create: Create, plan: Plan) -> str:
     """The reason of a create, in the words of its condition."""
-    told = (r.condition.message for r in plan.resources if r.key == create.key)
-    return plain(next(told, create.reason))
+    resource = plan.by_key.get(create.key)
+    return plain(resource.condition.message if resource else create.reason)
 
 
 def price(estimate: Estimate) -> str:
@@ -82,8 +82,8 @@ def days(plan: Plan, day: str) -> str:
 
 def serves_until(create: Create, plan: Plan) -> str:
     """The last day of the model that a create makes; empty if none is known."""
-    told = next((r.serves_until for r in plan.resources if r.key == create.key), "")
-    return days(plan, told) if told else ""
+    resource = plan.by_key.get(create.key)
+    return days(plan, resource.serves_until) if resource and resource.serves_until else ""
 
 
 def retires(resource: Resource, plan: Plan) -> str:
