@@ -3,6 +3,7 @@
 passes    THE PASS (read this first): reconcile, look
 waiting   follow trainings until they end
 settling  what a person decides: a doubt, a freeze
+doctor    all that a pass relies on, looked at by `reconcile doctor` (a package of its own)
 """
 
 from reconciler.engine.passes import Approve, Pass, Request, Tell, World, find, look, reconcile
