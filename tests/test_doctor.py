@@ -208,7 +208,7 @@ def test_settings_that_contradict_each_other_send_nothing_anywhere(place: Place)
 
 
 def test_a_project_that_cannot_be_read_sends_nothing_anywhere(place: Place) -> None:
-    place.write("reconciler.yaml", PROJECT + "  provder: {base_url: https://api.example/v1}\n")
+    place.write("reconciler.yaml", PROJECT + "  nonsense: {base_url: https://api.example/v1}\n")
     assert graver(place.look()) == {"settings": Status.FAIL, "specs": Status.FAIL}
     assert place.relay.sent == []
 

@@ -33,9 +33,12 @@ def test_a_wrong_key_is_a_failure_that_does_not_show_it(project: Project) -> Non
 
 
 def test_the_embedded_sandbox_needs_no_key_and_its_remedies_lead_there(project: Project) -> None:
+    assert project.run("apply", "--sandbox", "--auto-approve").code == 0
     ran = project.run("doctor", "--sandbox", "-o", "json")
     told = json.loads(ran.out)
     assert (ran.code, told["kind"], told["summary"]["failures"]) == (0, "doctor", 0)
     for check in told["checks"]:
         parsed(check["remedy"] or "")
-    assert told["checks"][0]["found"].startswith("the embedded sandbox")
+    found = {check["name"]: check["found"] for check in told["checks"]}
+    assert found["settings"].startswith("the embedded sandbox")
+    assert found["ledger"] == "folder .reconciler/ledger; 1 claim, 0 in doubt"
