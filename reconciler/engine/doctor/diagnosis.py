@@ -1,9 +1,11 @@
 """Every check in its order. All are made; of what can't be asked it is said why.
 
-settings, key      which endpoint is meant, and whether it answers to our key
-ASKED              what that endpoint can do: asked if it answers
-DECLARED           what is declared, against catalog, days and ledger: if the endpoint is known
-HERE               what is here in any case
+    settings, key   which endpoint is meant, and whether it answers to our key
+    ASKED           what that endpoint can do: asked if it answers
+    DECLARED        what is declared, against catalog, days and ledger: if the endpoint is known
+    HERE            what is here in any case
+
+A check is a function that comes to a Verdict; its name is its key in these tables.
 """
 
 from __future__ import annotations

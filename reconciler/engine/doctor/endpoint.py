@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from reconciler.dataset.facts import DatasetFacts
 from reconciler.engine.doctor.scene import Line, Scene, Verdict
 from reconciler.errors import LedgerError, SettingsError
 from reconciler.ownership import read_mark
@@ -15,6 +16,9 @@ from reconciler.state import LAST, ClosingKind, Job
 
 LOOKED_UP = 3
 """Jobs that only the ledger names, the latest ones, that are looked at one by one."""
+MOST_OFFSET = 60.0
+"""Seconds that our clock may be off: certificates have dates, and logs have times."""
+_SINGLE = size(OPENAI_LIMITS.single)
 
 
 def reached(connection: Connection, owner: str) -> Line:
@@ -47,10 +51,10 @@ def metadata(scene: Scene, line: Line) -> Verdict:
     bare = [job.id for job in looked_up if read_mark(job) is None]
     kept = len(line.jobs) + len(looked_up) - len(bare)
     if bare:
-        found = f"no mark of ours on {listed(bare)}, by the ledger ours; {kept} others bear one"
+        found = f"without our mark: {listed(bare)}, ours by the ledger"
         return Verdict(
             Status.WARN,
-            found,
+            f"{found}; {counted(kept, 'job')} with it",
             "if nobody bound these jobs by hand, metadata gets lost on the way: ask who runs the "
             "endpoint to keep it, and keep the ledger, which alone knows these jobs",
         )
@@ -95,25 +99,25 @@ def owner_filter(_scene: Scene, line: Line) -> Verdict:
 
 def uploads(scene: Scene, line: Line) -> Verdict:
     """Whether files can be sent in parts."""
-    single = OPENAI_LIMITS.single
-    limit = size(single)
     match line.connection.probe.takes_parts():
         case True:
-            return Verdict(Status.OK, f"in one request, and above {limit} in parts")
-        case None:
-            return Verdict(
-                Status.NOTE, f"whether parts are taken can't be told; up to {limit} none"
-            )
+            return Verdict(Status.OK, f"in one request, and above {_SINGLE} in parts")
         case False:
-            pass
-    large = [f.path for t in scene.disk.trainings for f in t.datasets if f.bytes > single]
-    if large:
+            datasets = [facts for training in scene.disk.trainings for facts in training.datasets]
+            return without_parts(datasets, scene.command("doctor"))
+        case None:
+            return Verdict(Status.NOTE, "it can't be told whether files are taken in parts")
+
+
+def without_parts(datasets: Iterable[DatasetFacts], again: str) -> Verdict:
+    """What it means that no parts are taken. ``again``: the command that looks again."""
+    if large := [facts.path for facts in datasets if facts.bytes > OPENAI_LIMITS.single]:
         return Verdict(
             Status.FAIL,
-            f"no parts are taken, and {listed(large)} is above {limit}",
-            f"make it smaller, or name another endpoint; then: {scene.command('doctor')}",
+            f"no parts are taken, and {listed(large)} is above {_SINGLE}",
+            f"make it smaller, or name another endpoint; then: {again}",
         )
-    return Verdict(Status.NOTE, f"no parts are taken: files up to {limit} can be sent")
+    return Verdict(Status.NOTE, f"no parts are taken: only files up to {_SINGLE} can be sent")
 
 
 def files(scene: Scene, line: Line) -> Verdict:
@@ -151,10 +155,6 @@ def checkpoints(scene: Scene, line: Line) -> Verdict:
             "write checkpoint: last, or none; then: reconcile validate",
         )
     return Verdict(Status.NOTE, "not shown: no spec can start from one")
-
-
-MOST_OFFSET = 60.0
-"""Seconds that our clock may be off: certificates have dates, and logs have times."""
 
 
 def clock(scene: Scene, line: Line) -> Verdict:

@@ -24,7 +24,8 @@ def ledger(scene: Scene) -> Verdict:
     """Whether rights to create can be read and, as far as it can be told, written."""
     settings, folder = scene.ledger, scene.ledger_folder
     doubts = _doubts(scene)
-    found = f"{_place(scene)}; {counted(len(scene.book.rights), 'claim')}, {doubts} in doubt"
+    open_ended = "in doubt" if scene.line else "with nothing written of what became of them"
+    found = f"{_place(scene)}; {counted(len(scene.book.rights), 'claim')}, {doubts} {open_ended}"
     if folder and not can_write(folder):
         told = f"{found}; it can't be written: nothing can be created"
         return Verdict(Status.FAIL, told, f"let this user write {folder}")
