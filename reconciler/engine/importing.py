@@ -41,8 +41,14 @@ from reconciler.state import Desired, Job, JobStatus, Loaded, LoadedSpec, Right,
 LONGEST_NAME = 63
 SHOWN = 10
 """Candidates that are listed where several jobs fit."""
-CAME_TO_NOTHING = {JobStatus.FAILED: "failed", JobStatus.CANCELLED: "was cancelled"}
-"""How jobs end that leave nothing to import, in words."""
+_PAUSED = "it is paused, and every plan would say so: resume it first, or wait until it has ended"
+UNFIT = {
+    JobStatus.FAILED: "it failed, so there is no model to import",
+    JobStatus.CANCELLED: "it was cancelled, so there is no model to import",
+    JobStatus.PAUSING: _PAUSED,
+    JobStatus.PAUSED: _PAUSED,
+}
+"""Why a job of such a status can't be imported, in words."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +205,8 @@ def _against(job: Job, scene: Scene, rights: Iterable[Right]) -> Iterator[str]:
     """What the job itself tells."""
     if job.method not in METHODS:
         yield f"{job.id}: a spec can't ask for its method, {job.method}"
-    if job.status in CAME_TO_NOTHING:
-        yield f"{job.id}: it {CAME_TO_NOTHING[job.status]}, so there is no model to import"
+    if job.status in UNFIT:
+        yield f"{job.id}: {UNFIT[job.status]}"
     for name in _specs_of(job, scene, rights):
         yield f"{job.id}: the spec {name} has it already"
 
@@ -248,7 +254,7 @@ def _against_plan(draft: Recreation, plan: Plan) -> Iterator[str]:
     """What would be left to do, or to say, after the spec was written."""
     resource = next(r for r in plan.resources if draft.name in r.used_by)
     if resource.condition.sync is not Sync.IN_SYNC:
-        yield f"{draft.job.id}: {resource.condition.message}"
+        yield f"{draft.job.id}: no plan would be empty: {resource.condition.message}"
     elif resource.job_id != draft.job.id:
         yield f"{draft.job.id}: {resource.job_id} is the same training, and comes first"
     for action in plan.actions:
