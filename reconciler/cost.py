@@ -102,6 +102,15 @@ def dollars(usd: float) -> str:
     return f"${text}" if len(text) > len("0.01") else f"${usd:.2f}"
 
 
+def closely(usd: float) -> str:
+    """An amount that is held against another: ``$0.01188``, where ``$0.01`` would hide it."""
+    if not 0 < usd < 10:
+        return dollars(usd)
+    digits = 3 - floor(log10(usd))  # four that count
+    whole, decimals = f"{usd:.{digits}f}".split(".")
+    return f"${whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
 def training_price(
     model: str, catalog: Catalog, prices: Mapping[str, Price]
 ) -> tuple[float | None, str]:

@@ -4,6 +4,7 @@
     ├── UsageError                  the command line: call again, corrected
     ├── InvalidInput                specs or datasets: fix each listed Problem
     ├── SettingsError               key, endpoint, Project: fix the settings
+    │   └── KeyRefused              the endpoint doesn't accept the key: set one that holds
     ├── UnreadyModel                a model or job was asked for that isn't there yet: see status
     ├── LedgerError                 the ledger can't be read or written: fix disk, token or network
     ├── WorkerLost                  a process that checked data was ended: give it more memory
@@ -107,6 +108,10 @@ class InvalidInput(ReconcileError):
 
 class SettingsError(ReconcileError):
     """The key, the endpoint or the Project's settings are missing or contradict each other."""
+
+
+class KeyRefused(SettingsError):
+    """The endpoint doesn't accept the key, or not for this organisation or project."""
 
 
 class UnreadyModel(ReconcileError):

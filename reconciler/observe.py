@@ -38,7 +38,7 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
     book = ledger.read(endpoint.id)
     jobs = _by_id(reader.jobs(owner=desired.owner))
     jobs |= _by_id(_named(reader, _names(book.rights, desired), jobs))
-    listed = reader.models()
+    listed = reader.models({job.fine_tuned_model for job in jobs.values() if job.fine_tuned_model})
     files = tuple(reader.files())
     return Observed(
         endpoint=endpoint,
@@ -73,7 +73,8 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
         if read_mark(job) is None:
             latest_unmarked = max(latest_unmarked, job.created_at)
     jobs = known | found
-    models = observed.models | set(_answering(reader, found.values(), {}))
+    known_models = dict.fromkeys(observed.models, "")
+    models = observed.models | set(_answering(reader, found.values(), known_models))
     return replace(
         observed,
         taken_at=began,

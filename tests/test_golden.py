@@ -1,50 +1,45 @@
 """Each folder of ``golden/``: specs and an observed state -> the plan in three formats.
 
-A case is made of ``specs/*.yaml``, maybe its own ``reconciler.yaml``, and ``observed.json``, over
-the data that all share. Jobs in it are the API's own objects, read as a provider's answers are.
-``$KEY:name``, ``$FIELDS:name`` and ``$FILE:path`` in it stand for the run key and the marked fields
-of a spec and for the name that a dataset is uploaded under. ``make golden`` writes the plans anew.
+A case is made of ``specs/*.yaml``, maybe its own ``reconciler.yaml``, and ``observed.json``
+(``tests/scene.py`` says what may stand in it), over the data that all share. ``make golden`` writes
+the plans anew.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from pydantic import TypeAdapter
+import yaml
 
 from reconciler.catalog import load_catalog
 from reconciler.diff import diff
 from reconciler.load import load
-from reconciler.ownership import compact, file_name, training_fields
-from reconciler.plan import Limits, Plan, Tariff, make_plan
+from reconciler.plan import Limits, Plan, Reason, Tariff, make_plan
 from reconciler.plan.calendar import calendar_of
 from reconciler.policy import Rules, review
-from reconciler.providers.objects import read_file, read_job
 from reconciler.report.json import plan_json
 from reconciler.report.markdown import plan_markdown
 from reconciler.report.text import plan_text
 from reconciler.resolve import resolve
-from reconciler.state import Checkpoint, Desired, Loaded, Observed, Revision, Right, Training
-from tests.make import CLEAN, NOW, OPENAI
+from reconciler.spec import Budget, Fuses, OnDrift, Policy
+from reconciler.state import Loaded, Observed, Revision
+from tests.make import CLEAN
+from tests.scene import Scene, read_observed
 
 GOLDEN = Path(__file__).parent / "golden"
 SHARED = GOLDEN / "shared"
 CASES = sorted(path.parent.name for path in GOLDEN.glob("*/observed.json"))
 FORMATS = {"plan.txt": plan_text, "plan.md": plan_markdown, "plan.json": plan_json}
-PLACEHOLDER = re.compile(r"\$(KEY|FIELDS|FILE):([a-z0-9./-]+)")
-CHECKPOINTS = TypeAdapter(dict[str, tuple[Checkpoint, ...]])
-RIGHTS = TypeAdapter(tuple[Right, ...])
 
-
-def test_there_are_cases_for_the_whole_decision_table() -> None:
-    assert len(CASES) >= 14
+ONLY_PRUNED = {Reason.SUPERSEDED, Reason.ORPHAN, Reason.FAILED, Reason.UNUSED_FILE}
+"""Why `reconcile prune` deletes something: no other plan ever does."""
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -66,8 +61,8 @@ def planned(case: Path, root: Path) -> Plan:
     scene = json.loads((case / "observed.json").read_text("utf-8"))
     loaded = load(root, count_tokens=True)
     loaded = replace(loaded, revision=Revision(**scene.get("revision", {"commit": CLEAN.commit})))
-    desired = resolve(loaded)
-    observed = read_observed(fill(scene, desired))
+    desired = resolve(loaded, targets=scene.get("targets", ()))
+    observed = read_observed(scene, desired)
     limits = Limits(
         doubt_window=loaded.project.spec.doubt_window,
         doubt_budget=loaded.project.spec.doubt_budget,
@@ -78,12 +73,13 @@ def planned(case: Path, root: Path) -> Plan:
     return review(plan, rules_of(scene, observed, loaded))
 
 
-def rules_of(scene: dict[str, Any], observed: Observed, loaded: Loaded) -> Rules:
+def rules_of(scene: Scene, observed: Observed, loaded: Loaded) -> Rules:
     """The limits of the case."""
     return Rules(
         calendar=calendar_of(observed, load_catalog()),
-        max_usd=None,
+        max_usd=scene.get("max_usd"),
         is_attended=scene.get("is_attended", True),
+        allow_short_lived=scene.get("allow_short_lived", False),
         budget=loaded.project.spec.budget,
         policy=loaded.project.spec.policy,
         fuses=loaded.project.spec.fuses,
@@ -92,38 +88,53 @@ def rules_of(scene: dict[str, Any], observed: Observed, loaded: Loaded) -> Rules
     )
 
 
-def read_observed(scene: dict[str, Any]) -> Observed:
-    """What the provider answered, through the readers of real answers."""
-    return Observed(
-        endpoint=replace(OPENAI, **scene.get("endpoint", {})),
-        taken_at=scene.get("now", NOW),
-        jobs=tuple(read_job(raw) for raw in scene.get("jobs", ())),
-        files=tuple(read_file(raw) for raw in scene.get("files", ())),
-        missing_files=frozenset(scene.get("missing_files", ())),
-        models=frozenset(scene.get("models", ())),
-        checkpoints=CHECKPOINTS.validate_python(scene.get("checkpoints", {})),
-        shutdown=scene.get("shutdown", {}),
-        rights=RIGHTS.validate_python(scene.get("rights", ())),
-        acknowledged=frozenset(scene.get("acknowledged", ())),
-        is_complete=True,
-    )
+# ---- the cases cover the decision table ----------------------------------------------------------
 
 
-def fill(scene: dict[str, Any], desired: Desired) -> dict[str, Any]:
-    """The scene with its placeholders filled in."""
-    by_name = {name: training for training in desired.trainings for name in training.used_by}
-    by_path = {facts.path: facts for t in desired.trainings for facts in t.datasets}
-
-    def told(found: re.Match[str]) -> str:
-        kind, name = found.groups()
-        if kind == "FILE":
-            return file_name(desired.owner, by_path[name])
-        return by_name[name].key if kind == "KEY" else fields_of(by_name[name])
-
-    filled: dict[str, Any] = json.loads(PLACEHOLDER.sub(told, json.dumps(scene)))
-    return filled
+def test_every_reason_that_a_plan_can_show_is_shown_in_some_case() -> None:
+    shown = {reason for case in CASES for reason in reasons_of(plan_of(case))}
+    assert shown == {*map(str, set(Reason) - ONLY_PRUNED)}
 
 
-def fields_of(training: Training) -> str:
-    """The marked fields of a training, as text inside a JSON string."""
-    return json.dumps(compact(training_fields(training)))[1:-1]
+@pytest.mark.parametrize("drift", OnDrift.model_fields)
+def test_every_choice_of_what_to_do_about_a_drift_is_shown_in_some_case(drift: str) -> None:
+    reason = drift.title().replace("_", "")
+    reported = {"report" for case in CASES if reason in drifted_in(plan_of(case))}
+    chosen = {word for case in CASES for word in chosen_in(case, drift)}
+    assert reported | chosen == set(get_args(OnDrift.model_fields[drift].annotation))
+
+
+@pytest.mark.parametrize("limits", [Budget, Fuses, Policy], ids=lambda limits: limits.__name__)
+def test_every_limit_of_a_project_is_shown_in_some_case(limits: type) -> None:
+    section = limits.__name__.lower()
+    written: set[str] = set()
+    for path in GOLDEN.glob("*/reconciler.yaml"):
+        written |= set(yaml.safe_load(path.read_text("utf-8")).get("spec", {}).get(section, {}))
+    assert written == set(limits.model_fields)  # type: ignore[attr-defined]
+
+
+def plan_of(case: str) -> Any:
+    """The plan of a case as a program reads it."""
+    return json.loads((GOLDEN / case / "plan.json").read_text("utf-8"))
+
+
+def reasons_of(plan: Any) -> Iterator[str]:
+    """Every reason in a plan: of conditions, of notices and of actions."""
+    for resource in plan["resources"]:
+        yield resource["reason"]
+        yield from (notice["reason"] for notice in resource["notices"])
+    actions = (*plan["actions"], *plan["later"])
+    yield from (action["reason"] for action in actions if "reason" in action)
+
+
+def drifted_in(plan: Any) -> set[str]:
+    """The reasons for which something in a plan has drifted."""
+    return {r["reason"] for r in plan["resources"] if r["sync"] == "Drifted"}
+
+
+def chosen_in(case: str, drift: str) -> Iterator[str]:
+    """What the specs of a case say is done about a drift."""
+    for path in (GOLDEN / case / "specs").glob("*.yaml"):
+        spec = yaml.safe_load(path.read_text("utf-8"))["spec"]
+        if word := spec.get("lifecycle", {}).get("on_drift", {}).get(drift):
+            yield word

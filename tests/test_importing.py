@@ -83,7 +83,7 @@ class Shop:
     @property
     def world(self) -> World:
         provider = self.account.provider
-        connection = Connection(self.account.endpoint, provider, provider)
+        connection = Connection(self.account.endpoint, provider, provider, provider)
         return World(
             connect=lambda _project: nullcontext(connection),
             ledger=lambda _loaded: Ledger(FolderRecords(self.root.parent / f"{self.owner}-ledger")),

@@ -46,13 +46,13 @@ def test_a_new_training_sends_its_files_and_then_creates() -> None:
 
 
 def test_a_file_that_is_there_is_not_sent_again() -> None:
-    plan = plan_for(TRAINING, make_observed(files=(make_file(TRAINING.training),)))
+    plan = plan_for(TRAINING, make_observed(files=(make_file(make_facts()),)))
     assert plan.uploads == ()
     assert plan.creates[0].file_ids == ("file-1",)
 
 
 def test_of_equal_uploads_the_oldest_is_used() -> None:
-    files = tuple(make_file(TRAINING.training, number) for number in (2, 1))
+    files = tuple(make_file(make_facts(), number) for number in (2, 1))
     assert plan_for(TRAINING, make_observed(files=files)).creates[0].file_ids == ("file-1",)
 
 

@@ -6,6 +6,7 @@
     jobs      cancel, pause, resume
     repairs   settle, unfreeze, retry
     importing import
+    doctor    doctor
     tools     schema, sandbox, demo, ci
     options   the options that commands share        world     environment -> the engine's World
     terminal  asking, progress, printing             exits     outcome -> exit code
@@ -19,7 +20,7 @@ import sys
 
 import typer
 
-from reconciler.cli import data, importing, jobs, models, passes, repairs, tools
+from reconciler.cli import data, doctor, importing, jobs, models, passes, repairs, tools
 from reconciler.cli.exits import Exit
 
 __all__ = ["main"]
@@ -34,7 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (passes, data, models, jobs, repairs, importing, tools):
+for module in (passes, data, models, jobs, repairs, importing, doctor, tools):
     module.add_to(app)
 
 _NOT_FOR_THE_PASS = ("-h", "--help", "--version")

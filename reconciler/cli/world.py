@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reconciler.cli.terminal import Screen
 
 OPENAI = "https://api.openai.com/v1"
+EMBEDDED = Endpoint("sandbox:", "")
+"""The embedded sandbox before it runs: it has neither a name nor an address yet."""
 
 
 @contextmanager
@@ -143,6 +145,6 @@ def _provider(endpoint: Endpoint, key: str) -> Iterator[Connection]:
     set_on_retry_hooks([])  # its log lines, "stamina.retry_scheduled", say nothing to people
     provider = OpenAIProvider(endpoint, key)
     try:
-        yield Connection(endpoint, provider, provider)
+        yield Connection(endpoint, provider, provider, provider)
     finally:
         provider.close()

@@ -1,9 +1,12 @@
 """What every command, the Action and the watch loop call: one function each.
 
-passes    THE PASS (read this first): reconcile, look
-waiting   follow trainings until they end
-settling  what a person decides: a doubt, a freeze
-importing specs for jobs that exist; staging is where they wait until they are found good
+passes     THE PASS (read this first): reconcile, look
+waiting    follow trainings until they end
+stories    all about one spec
+steering   a person's hand on a running job
+settling   what a person decides: a doubt, a freeze
+importing  specs for jobs that exist; staging is where they wait until they are found good
+doctor     all that a pass relies on, looked at (a package of its own)
 """
 
 from reconciler.engine.passes import Approve, Pass, Request, Tell, World, find, look, reconcile

@@ -72,6 +72,20 @@ def load(
     return Loaded(str(root), project.metadata.name, project, specs, revision, found)
 
 
+def load_project(root: Path) -> tuple[Project, bool]:
+    """The Project alone, its defaults where there is none, and whether one is written.
+
+    Raises:
+        InvalidInput: ``reconciler.yaml`` has problems: nobody knows which endpoint is meant.
+    """
+    root = root.resolve()
+    stage = _Stage(root)
+    project = stage.project_alone()
+    if any(problem.severity is Severity.ERROR for problem in stage.problems):
+        raise InvalidInput(tuple(sorted(stage.problems)))
+    return project or _default_project(root), project is not None
+
+
 class _Stage:
     """The steps of the stage over one root; what is wrong is collected on the way."""
 
@@ -82,13 +96,16 @@ class _Stage:
     def project(self, given: Sequence[Path]) -> tuple[Project, list[Path]]:
         """The Project, defaults where there is none, and the places where specs are looked for."""
         drafts = self._project_drafts()
-        written = [d.document for d in drafts if isinstance(d.document, Project)]
-        project = written[0] if written else _default_project(self.root)
+        project = _written(drafts) or _default_project(self.root)
         if not given:
             return project, self._declared(drafts[0] if drafts else None)
         paths, problems = given_paths(self.root, given)
         self.problems += problems
         return project, paths
+
+    def project_alone(self) -> Project | None:
+        """The Project that is written, whatever its folders of specs are like."""
+        return _written(self._project_drafts())
 
     def drafts(self, places: Sequence[Path]) -> list[Draft]:
         """Every FineTune document of every spec file, valid or not."""
@@ -154,6 +171,10 @@ class _Stage:
             item, problems = draft(file, path.parent, document)
             self.problems += problems
             yield item
+
+
+def _written(drafts: Sequence[Draft]) -> Project | None:
+    return next((d.document for d in drafts if isinstance(d.document, Project)), None)
 
 
 def _default_project(root: Path) -> Project:

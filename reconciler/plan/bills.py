@@ -44,9 +44,12 @@ def bill_of(job: Job, tariff: Tariff) -> Bill:
     """
     mark = read_mark(job)
     price, _ = training_price(job.model, tariff.catalog, tariff.prices)
-    expected = 0 if job.status is JobStatus.FAILED else (mark.tokens if mark else 0) or None
-    is_final = job.trained_tokens is not None
-    tokens = job.trained_tokens if is_final else expected
+    tokens = job.trained_tokens
+    if tokens is None and job.status is JobStatus.FAILED:
+        tokens = 0
+    is_final = tokens is not None
+    if tokens is None:
+        tokens = (mark.tokens if mark else 0) or None
     usd = bill(tokens, price) if tokens is not None and price is not None else None
     return Bill(tokens, usd, is_final)
 
@@ -64,7 +67,10 @@ def _month(seconds: int) -> tuple[int, int]:
 
 
 def bill_gap(training: Training, job: Job, catalog: Catalog) -> str:
-    """What a finished job's bill says of its data, for people; empty if it is as expected."""
+    """``did not use about 3 of 12 examples: ...``: what a finished job's bill says of its data.
+
+    Empty if the bill is as expected, or nobody can tell.
+    """
     facts, epochs = training.training, job.hyperparameters.get("n_epochs")
     has_ended = job.status is JobStatus.SUCCEEDED and job.trained_tokens
     if not (has_ended and facts and facts.tokens and isinstance(epochs, int)):
@@ -74,9 +80,13 @@ def bill_gap(training: Training, job: Job, catalog: Catalog) -> str:
     gap = expected - billed
     if abs(gap) <= ROUNDING * expected or catalog.base(training.model) is None:
         return ""
-    told = f"{billed:,} tokens were billed, {expected:,} were expected"
+    told = f"({billed:,} tokens billed, {expected:,} expected)"
     if gap < 0:
-        return f"{told}: {-gap:,} more than the file has over {epochs} epochs"
+        over = f"{epochs} epochs" if epochs > 1 else "1 epoch"
+        return f"was billed {-gap:,} tokens more than its data has over {over} {told}"
     unused = round(facts.examples * gap / expected)
-    examples = f"about {unused:,} of {facts.examples:,} examples were not used"
-    return f"{told}: {examples}: moderation, truncation or images"
+    some = f"about {unused:,}" if unused else "a part"
+    return (
+        f"did not use {some} of {facts.examples:,} examples: moderation, truncation or images "
+        f"{told}"
+    )

@@ -51,6 +51,11 @@ class Calendar:
         return (day - self.today).days
 
 
+def days_left(days: int) -> str:
+    """``53 days``."""
+    return f"{days} day{'' if days == 1 else 's'}"
+
+
 def calendar_of(observed: Observed, catalog: Catalog) -> Calendar:
     """The calendar of what was observed, by the server's clock."""
     today = datetime.fromtimestamp(observed.taken_at, UTC).date()

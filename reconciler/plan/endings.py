@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.plan.case import Case, Decision, ended_at, held
-from reconciler.plan.failures import FailureClass, class_of, is_transient, local_line
+from reconciler.plan.failures import FailureClass, class_of, is_transient, place_of
 from reconciler.plan.gate import create
 from reconciler.plan.reasons import Reason
 from reconciler.state import Condition, Health, Job, JobStatus, Sync
@@ -65,6 +65,8 @@ def _lost(case: Case, job: Job, reason: Reason, message: str, choice: str) -> De
         ignored = f"{message}, and the spec says ignore"
         return Decision(Condition(Sync.IN_SYNC, Health.MISSING, reason, ignored), job)
     remedy = f"to train it again: {case.command('retry')}"
+    if case.training.training is None:
+        remedy = f"this spec only adopts: to train it again, add spec.dataset; then: {case.plan_it}"
     since = job.finished_at if reason is Reason.JOB_CANCELLED else None
     return Decision(Condition(Sync.DRIFTED, Health.MISSING, reason, message, remedy, since), job)
 
@@ -79,7 +81,7 @@ def _after_failure(case: Case, job: Job) -> Decision:
         return create(case, Reason.RETRY_TRANSIENT, message, job)
     return held(
         Reason.JOB_FAILED,
-        f"{job.id} failed{_where(case, job)} ({_error(job)})",
+        f"{job.id} failed{_CAUSES[class_of(job)]}{place_of(job, case.training)} ({_error(job)})",
         f"{_WAYS_OUT[class_of(job)]}: {case.command('retry')}",
         health=Health.FAILED,
         job=job,
@@ -91,25 +93,24 @@ def _error(job: Job) -> str:
     return f"{job.error.code}: {job.error.message}" if job.error else "no reason given"
 
 
-def _where(case: Case, job: Job) -> str:
-    """`` at data/a.jsonl:100``, where the service names an example."""
-    if job.error is None or case.training.training is None:
-        return ""
-    files = (case.training.training, case.training.validation)
-    line = local_line(job.error.message, job.error.param, *files)
-    return f" at {line}" if line else ""
-
-
+_CAUSES = {
+    FailureClass.DATA: " for its data",
+    FailureClass.POLICY: " for what its data says",
+    FailureClass.QUOTA: " for want of quota",
+    FailureClass.TRANSIENT: " by the service's fault",
+    FailureClass.UNKNOWN: "",
+}
 _WAYS_OUT = {
     FailureClass.DATA: (
-        "the data is at fault and the same job is never sent again: change it, or if it is not"
+        "change the data, which is never sent again as it is; if it is not at fault"
     ),
     FailureClass.POLICY: (
-        "the service does not allow what is in the data: change it, or if that was cleared up"
+        "change what the service does not allow: the same data is never sent again; if that was "
+        "cleared up"
     ),
     FailureClass.QUOTA: "see to the account's quota or billing, then",
     FailureClass.TRANSIENT: (
-        "it was tried again and the service failed once more: see its status page, then"
+        "it was tried twice and the service failed each time: see its status page, then"
     ),
-    FailureClass.UNKNOWN: ("the same job is never sent again: change the spec or its data, or"),
+    FailureClass.UNKNOWN: "change the spec or its data: the same job is never sent again; or",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.ownership import read_mark
 from reconciler.plan.case import Case, Decision, ParentCase, held
+from reconciler.plan.failures import place_of
 from reconciler.plan.reasons import Reason
 from reconciler.plan.remedies import command
 from reconciler.state import LAST, Condition, Health, Job, JobStatus, Parent, Sync
@@ -59,7 +60,7 @@ def _prevented(case: Case, message: str) -> Decision:
 def _no_data(case: Case, message: str) -> Decision:
     return held(
         Reason.NO_DATA,
-        f"{message}, and the spec names no data to train on: it only adopts",
+        f"{message}, but the spec names no data to train on: it only adopts",
         f"add spec.dataset, then: {case.plan_it}",
     )
 
@@ -68,8 +69,9 @@ def _bad_data(case: Case, failed: Job) -> Decision:
     told = failed.error.message if failed.error else "no reason given"
     return held(
         Reason.KNOWN_BAD_DATA,
-        f"{failed.id} failed on these very bytes: {told}",
-        f"change the data, or if they are not the reason: {case.command('retry')}",
+        f"{failed.id} failed on these very bytes{place_of(failed, case.training)}: {told}",
+        "change the data, which is never sent again as it is; if it is not at fault: "
+        f"{case.command('retry')}",
         health=Health.FAILED,
         since=failed.finished_at,
     )
@@ -92,8 +94,8 @@ def _foreign(case: Case, standing: list[Job]) -> Decision:
     return held(
         Reason.FOREIGN_JOB,
         f"{told} the same training and {'belongs' if is_one else 'belong'} to {', '.join(owners)}",
-        f"to use it, write spec.adopt: {{job: {first.id}, run_key: {case.training.key}}}; to have "
-        f"one of your own, change a field; then: {case.plan_it}",
+        f"to use {first.id}, write spec.adopt: {{job: {first.id}, run_key: {case.training.key}}}; "
+        f"to have one of your own, change a field; then: {case.plan_it}",
         job=first,
         since=first.created_at,
     )
@@ -131,9 +133,10 @@ def _on_model(case: Case, wanted: Parent, parent: ParentCase, ready: Decision) -
     base = made_last if wanted.checkpoint == LAST else made.get(wanted.checkpoint)
     if base:
         return Decision(ready.condition, ready.job, create=ready.create, base=base)
-    steps = ", ".join(map(str, sorted(made))) or "no step"
+    steps = ", ".join(map(str, sorted(made)))
     return held(
         Reason.CHECKPOINT_MISSING,
-        f"{parent.name} has no checkpoint at step {wanted.checkpoint}; it has one at {steps}",
-        f"write one of these steps, or last; then: {case.plan_it}",
+        f"{parent.name} has no checkpoint at step {wanted.checkpoint}, "
+        f"{f'only at {steps}' if steps else 'and none at any other'}",
+        f"write {'one of these steps, or ' if steps else ''}last; then: {case.plan_it}",
     )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.catalog import base_name
 from reconciler.cost import bill, estimate, training_price
+from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import Difference
-from reconciler.ownership import Mark, file_name, is_same_file, read_mark
+from reconciler.ownership import Mark, file_name, read_mark
 from reconciler.plan.bills import Tariff, bill_of, billed_since_month_began
 from reconciler.plan.calendar import Calendar, calendar_of
 from reconciler.plan.case import Case, Decision, Limits, ParentCase
 from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
 from reconciler.plan.decide import decide
 from reconciler.plan.duplicates import find_duplicates
-from reconciler.plan.failures import FailureClass, class_of
+from reconciler.plan.failures import SentFile, class_of, failed_files, known_bad
+from reconciler.plan.generations import lived_names
 from reconciler.plan.model import (
     Cancel,
     Create,
@@ -48,8 +49,9 @@ class _Scene:
     Attributes:
         jobs, rights: by run key; ``jobs`` by age, ours first by the ledger's word, then by marks.
         by_id: every job.
+        uploaded: name and size of a file that is there -> its id.
         named: job -> the claim that the ledger names it for.
-        failed_on: what a job of ours failed on, for the data's sake -> that job.
+        failed_on: a file that a job of ours failed on, for the data's sake -> that job.
         had_model: names of specs that ever had a model.
         ended: the endpoint's refusal of all training, if it gave one.
     """
@@ -63,15 +65,14 @@ class _Scene:
     jobs: Mapping[str, list[Job]]
     by_id: Mapping[str, Job]
     rights: Mapping[str, list[Right]]
+    uploaded: Mapping[tuple[str, int], str]
     named: Mapping[str, Claim]
-    failed_on: Mapping[_Bytes, Job]
+    failed_on: Mapping[SentFile, Job]
     had_model: frozenset[str]
     ended: Closing | None
 
 
 Decided = list[tuple[Case, Decision]]
-_Bytes = tuple[str, str, str]
-"""A base, a method, and the digest of a training file as marks have it."""
 
 
 def make_plan(
@@ -130,9 +131,10 @@ def _scene(
         jobs=_jobs_by_key(named, observed),
         by_id={job.id: job for job in observed.jobs},
         rights=_rights_by_key(observed),
+        uploaded=_uploaded(observed.files),
         named=named,
-        failed_on=_failed_on(marks),
-        had_model=frozenset(mark.name for job, mark in marks if job.status is JobStatus.SUCCEEDED),
+        failed_on=failed_files(marks),
+        had_model=frozenset(_had_model(desired, observed, marks, named)),
         ended=_training_ended(observed),
     )
 
@@ -146,22 +148,19 @@ def _ours(scene: _Scene) -> Iterator[Job]:
     return (job for job in scene.observed.jobs if _is_ours(job, scene))
 
 
-def _failed_on(marks: list[tuple[Job, Mark]]) -> dict[_Bytes, Job]:
-    """Bytes that are bad by a job's word, and that no job was ever trained on."""
-    good = {_bytes_of(job, mark) for job, mark in marks if job.status is JobStatus.SUCCEEDED}
-    failed = ((job, _bytes_of(job, mark)) for job, mark in marks if _is_bad_data(job))
-    return {sent: job for job, sent in failed if sent not in good}
-
-
-def _is_bad_data(job: Job) -> bool:
-    classes = (FailureClass.DATA, FailureClass.POLICY)
-    return job.status is JobStatus.FAILED and class_of(job) in classes
-
-
-def _bytes_of(job: Job, mark: Mark) -> _Bytes:
-    dataset = mark.fields.get("dataset")
-    digest = dataset.get("training", "") if isinstance(dataset, dict) else ""
-    return (base_name(job.model), job.method, str(digest))
+def _had_model(
+    desired: Desired,
+    observed: Observed,
+    marks: Iterable[tuple[Job, Mark]],
+    named: Mapping[str, Claim],
+) -> Iterator[str]:
+    """The specs that ever had a model: by the word of a mark, of the ledger, or of Git."""
+    succeeded = {job.id for job in observed.jobs if job.status is JobStatus.SUCCEEDED}
+    yield from (mark.name for job, mark in marks if job.id in succeeded)
+    yield from (claim.name for job, claim in named.items() if job in succeeded)
+    for training in desired.trainings:
+        if any(binding.job in succeeded for binding in training.bindings):
+            yield from training.used_by
 
 
 def _jobs_by_key(named: Mapping[str, Claim], observed: Observed) -> Mapping[str, list[Job]]:
@@ -217,7 +216,6 @@ def _case(training: Training, parent: tuple[Case, Decision] | None, scene: _Scen
     adopted = [scene.by_id[job] for job in training.adopted if job in scene.by_id]
     jobs = [job for job in scene.jobs.get(training.key, []) if job not in adopted]
     ours = [job for job in jobs if _is_ours(job, scene)]
-    sent = f"sha256:{training.training.sha256}" if training.training else ""
     return Case(
         owner=scene.desired.owner,
         training=training,
@@ -233,7 +231,7 @@ def _case(training: Training, parent: tuple[Case, Decision] | None, scene: _Scen
         now=scene.observed.taken_at,
         limits=scene.limits,
         had_model=not scene.had_model.isdisjoint(training.used_by),
-        known_bad=scene.failed_on.get((training.model, training.method, sent)),
+        known_bad=known_bad(training, scene.failed_on),
         missing_files=scene.observed.missing_files,
         parent=_parent(parent, scene),
     )
@@ -279,16 +277,19 @@ def _create(case: Case, decision: Decision, reason: Reason, scene: _Scene) -> Cr
         reason=reason,
         estimate=estimate(training, tariff.catalog, tariff.prices),
         files=tuple(file_name(owner, facts) for facts in training.datasets),
-        file_ids=tuple(_uploaded(training, owner, scene.observed.files)),
+        file_ids=tuple(
+            scene.uploaded.get((file_name(owner, facts), facts.bytes), "")
+            for facts in training.datasets
+        ),
         difference=difference,
         earlier_usd=_running_bill(difference, tariff),
     )
 
 
-def _uploaded(training: Training, owner: str, files: Iterable[RemoteFile]) -> Iterator[str]:
-    by_age = sorted(files, key=lambda file: (file.created_at, file.id))
-    for facts in training.datasets:
-        yield next((file.id for file in by_age if is_same_file(file, owner, facts)), "")
+def _uploaded(files: Iterable[RemoteFile]) -> dict[tuple[str, int], str]:
+    """Name and size of each usable file -> its id; of several the earliest, for every runner."""
+    latest_first = sorted(files, key=lambda file: (file.created_at, file.id), reverse=True)
+    return {(file.name, file.bytes): file.id for file in latest_first if file.is_usable}
 
 
 def _running_bill(difference: Difference | None, tariff: Tariff) -> float | None:
@@ -302,16 +303,15 @@ def _running_bill(difference: Difference | None, tariff: Tariff) -> float | None
 
 def _uploads(creates: list[Create]) -> Iterator[Upload]:
     """One upload a missing file, however many trainings use it."""
-    wanted: dict[str, Upload] = {}
+    wanted: dict[str, tuple[DatasetFacts, set[str]]] = {}
     for create in creates:
         for name, file_id, facts in zip(
             create.files, create.file_ids, create.training.datasets, strict=True
         ):
-            known = wanted.get(name)
-            used_by = sorted({*(known.used_by if known else ()), *create.used_by})
             if not file_id:
-                wanted[name] = Upload(name, facts.path, facts.bytes, facts.sha256, tuple(used_by))
-    yield from wanted.values()
+                wanted.setdefault(name, (facts, set()))[1].update(create.used_by)
+    for name, (facts, names) in wanted.items():
+        yield Upload(name, facts.path, facts.bytes, facts.sha256, tuple(sorted(names)))
 
 
 def _cancels(decided: Decided) -> Iterator[Cancel]:
@@ -345,6 +345,7 @@ def _resource(case: Case, decision: Decision) -> Resource:
         tokens=billed.tokens if billed else None,
         usd=billed.usd if billed else None,
         is_billed=bool(billed and billed.is_final),
+        failure=class_of(job) if job and job.status is JobStatus.FAILED else "",
         serves_until=until.isoformat() if until else "",
         notices=decision.notices,
     )
@@ -353,7 +354,7 @@ def _resource(case: Case, decision: Decision) -> Resource:
 def _orphans(scene: _Scene) -> Iterator[Orphan]:
     trainings, owner = scene.desired.trainings, scene.desired.owner
     needed = {training.key for training in trainings}
-    names = {name for training in trainings for name in training.used_by}
+    names = lived_names(scene.desired, scene.observed.jobs)
     adopted = {binding.job for training in trainings for binding in training.bindings}
     for job in sorted(scene.observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)

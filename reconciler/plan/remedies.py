@@ -21,7 +21,9 @@ def limit_for(usd: float) -> str:
 
 def made_twice(used_by: Iterable[str], jobs: Iterable[str]) -> str:
     """``triage: ftjob-1 and ftjob-2 are one training, made twice``."""
-    return f"{', '.join(used_by)}: {' and '.join(jobs)} are one training, made twice"
+    made = list(jobs)
+    often = "twice" if len(made) == 2 else f"{len(made)} times"
+    return f"{', '.join(used_by)}: {' and '.join(made)} are one training, made {often}"
 
 
 def unfreeze(endpoint: Endpoint) -> str:

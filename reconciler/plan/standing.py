@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.plan.adoption import contradictions
 from reconciler.plan.bills import bill_gap
-from reconciler.plan.calendar import RETIRING_DAYS
+from reconciler.plan.calendar import RETIRING_DAYS, days_left
 from reconciler.plan.case import Case, Decision, ended_at
 from reconciler.plan.model import Notice
 from reconciler.plan.reasons import DRIFTS, Reason
@@ -22,7 +22,8 @@ def ready(case: Case, job: Job, superfluous: tuple[Job, ...]) -> Decision:
     health, reason = Health.READY, Reason.READY
     if until:
         days = case.calendar.days_until(until)
-        message += f" and serves until {until}, {days} days" if days > 0 else f", past {until}"
+        told = f"and serves until {until}, {days_left(days)}"
+        message += f" {told}" if days > 0 else f", though its last day was {until}"
         if days <= RETIRING_DAYS:
             health, reason = Health.RETIRING, Reason.RETIRING
     condition = Condition(Sync.IN_SYNC, health, reason, message, since=ended_at(job))
@@ -37,9 +38,16 @@ def under_way(case: Case, job: Job, superfluous: tuple[Job, ...]) -> Decision:
         Sync.IN_SYNC, Health.PROGRESSING, Reason.TRAINING, message, since=job.created_at
     )
     if job.status in PAUSED and case.training.lifecycle.on_drift.job_paused == "report":
-        remedy = f"to let it go on: {case.command('resume')}"
+        remedy = _resume(case, job)
         condition = Condition(Sync.DRIFTED, Health.HELD, Reason.JOB_PAUSED, message, remedy)
     return _with_drift(case, Decision(condition, job, cancel=superfluous))
+
+
+def _resume(case: Case, job: Job) -> str:
+    if job not in case.marked:
+        return f"it bears no mark of {case.owner}: resume it where it was paused; {case.plan_it}"
+    when = "to let it go on" if job.status is JobStatus.PAUSED else "once it is paused"
+    return f"{when}: {case.command('resume')}"
 
 
 def _with_drift(case: Case, decision: Decision) -> Decision:
@@ -48,8 +56,12 @@ def _with_drift(case: Case, decision: Decision) -> Decision:
     condition, drifts = decision.condition, [n for n in notices if n.reason in DRIFTS]
     if drifts and condition.sync is Sync.IN_SYNC:
         lead = drifts[0]
-        moved = Condition(
-            Sync.DRIFTED, condition.health, lead.reason, lead.message, lead.remedy, condition.since
+        moved = replace(
+            condition,
+            sync=Sync.DRIFTED,
+            reason=lead.reason,
+            message=f"{lead.message}; {condition.message}",
+            remedy=lead.remedy,
         )
         rest = tuple(notice for notice in notices if notice is not lead)
         return replace(decision, condition=moved, notices=rest)
@@ -62,18 +74,18 @@ def _notices(case: Case, job: Job) -> Iterator[Notice]:
         yield Notice(
             Reason.FIELDS_CHANGED,
             f"{job.id} is not as it was asked for: {'; '.join(changed)}",
-            "if that is meant, write it into the spec or set lifecycle.on_drift.fields_changed: "
-            f"ignore; then: {case.plan_it}",
+            "to take it as it is, set spec.lifecycle.on_drift.fields_changed: ignore; then: "
+            f"{case.plan_it}",
         )
     if choice.file_deleted == "report" and (gone := list(_gone(case, job))):
         yield Notice(
             Reason.FILE_DELETED,
             f"the endpoint no longer has {' and '.join(gone)}, the data of {job.id}",
-            "the model is not touched by that; the next training uploads what it needs; to hear no "
-            f"more of it, set lifecycle.on_drift.file_deleted: ignore; then: {case.plan_it}",
+            "a model needs it no more, and the next training uploads it again; to hear no more of "
+            f"it, set spec.lifecycle.on_drift.file_deleted: ignore; then: {case.plan_it}",
         )
     if gap := bill_gap(case.training, job, case.tariff.catalog):
-        yield Notice(Reason.BILL_DIFFERS, f"{job.id}: {gap}")
+        yield Notice(Reason.BILL_DIFFERS, f"{job.id} {gap}")
 
 
 def _changed(case: Case, job: Job) -> Iterator[str]:

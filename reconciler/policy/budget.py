@@ -5,10 +5,10 @@ A training of a chain that can't be sent yet counts as well: who pays for a pare
 
 from __future__ import annotations
 
-from reconciler.cost import USD_DIGITS, dollars, total_usd
+from reconciler.cost import USD_DIGITS, closely, total_usd
 from reconciler.plan import Create, Plan, Reason
 from reconciler.plan.remedies import command, limit_for
-from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, plan_it
+from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, first_in_line, plan_it
 
 
 def per_job(plan: Plan, rules: Rules) -> Refusals:
@@ -18,8 +18,8 @@ def per_job(plan: Plan, rules: Rules) -> Refusals:
         usd = create.estimate.usd
         if most is None or (usd is not None and usd <= most):
             continue
-        told = _unpriced_words(create) if usd is None else f"{dollars(usd)}"
-        message = f"{told}, and spec.budget.per_job in reconciler.yaml allows {dollars(most)}"
+        told = _unpriced_words(create) if usd is None else f"{closely(usd)} is expected"
+        message = f"{told}, and spec.budget.per_job in reconciler.yaml allows {closely(most)}"
         remedy = f"train on less, or have the limit raised; then: {plan_it(create, plan)}"
         yield create, Refusal(Reason.OVER_BUDGET, message, _priced(create, plan, remedy))
 
@@ -46,10 +46,10 @@ def per_month(plan: Plan, rules: Rules) -> Refusals:
     left = round(most - plan.billed_usd, USD_DIGITS)
     if asked_for(plan) and _usd(plan) > left:
         message = (
-            f"{dollars(_usd(plan))} for {_trainings(plan)} on top of {dollars(plan.billed_usd)} "
-            f"since the month began is more than spec.budget.per_month, {dollars(most)}"
+            f"{closely(_usd(plan))} for {_trainings(plan)} on top of {closely(plan.billed_usd)} "
+            f"since the month began is more than spec.budget.per_month, {closely(most)}"
         )
-        for create in asked_for(plan):
+        for create in first_in_line(plan):
             remedy = (
                 "wait for the next month (UTC), or have the limit in reconciler.yaml raised; then: "
                 f"{plan_it(create, plan)}"
@@ -63,10 +63,10 @@ def approval(plan: Plan, rules: Rules) -> Refusals:
     if rules.is_attended or above is None or (_usd(plan) <= above and not _unpriced(plan)):
         return
     message = (
-        f"{dollars(_usd(plan))} for {_trainings(plan)}, and spec.budget.approval_above in "
-        f"reconciler.yaml wants a person's yes above {dollars(above)}"
+        f"{closely(_usd(plan))} for {_trainings(plan)}, and spec.budget.approval_above in "
+        f"reconciler.yaml wants a person's yes above {closely(above)}"
     )
-    for create in asked_for(plan):
+    for create in first_in_line(plan):
         one = command(plan.endpoint, "apply", "--target", create.training.name)
         yield (
             create,
@@ -97,8 +97,8 @@ def _priced(create: Create, plan: Plan, otherwise: str) -> str:
 
 
 def _nobody_knows(unpriced: Create, name: str, most: float, plan: Plan) -> Refusals:
-    message = f"{name} is {dollars(most)} and {_unpriced_words(unpriced)}"
-    for create in asked_for(plan):
+    message = f"{name} is {closely(most)} and {_unpriced_words(unpriced)}"
+    for create in first_in_line(plan):
         remedy = (
             f"set its price under spec.prices in reconciler.yaml, then: {plan_it(create, plan)}"
         )
@@ -107,10 +107,10 @@ def _nobody_knows(unpriced: Create, name: str, most: float, plan: Plan) -> Refus
 
 def _over_pass(most: float, plan: Plan) -> Refusals:
     message = (
-        f"{dollars(_usd(plan))} for {_trainings(plan)} is {dollars(_usd(plan) - most)} over the "
-        f"budget of {dollars(most)}"
+        f"{closely(_usd(plan))} for {_trainings(plan)} is {closely(_usd(plan) - most)} over the "
+        f"budget of {closely(most)}"
     )
-    for create in asked_for(plan):
+    for create in first_in_line(plan):
         limit = limit_for(create.estimate.usd or 0)
         one = command(plan.endpoint, "apply", "--target", create.training.name, limit)
         remedy = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.plan import Create, Plan, Reason
+from reconciler.plan.calendar import days_left
 from reconciler.plan.remedies import command
 from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, plan_it
 
@@ -48,8 +49,9 @@ def short_lived(plan: Plan, rules: Rules) -> Refusals:
                 create,
                 Refusal(
                     Reason.SHORT_LIVED,
-                    f"{create.training.model} serves until {ends}, {calendar.days_until(ends)} "
-                    f"days, and spec.policy.min_useful_days in reconciler.yaml asks for {least}",
+                    f"{create.training.model} serves until {ends}, "
+                    f"{days_left(calendar.days_until(ends))}, and spec.policy.min_useful_days in "
+                    f"reconciler.yaml asks for {least}",
                     f"choose a base that lives longer, or: {command(plan.endpoint, *force)}",
                 ),
             )

@@ -86,8 +86,8 @@ def labels_required(plan: Plan, rules: Rules) -> Refusals:
                 create,
                 Refusal(
                     Reason.LABEL_MISSING,
-                    f"spec.policy.require_labels {_WHERE} asks for {', '.join(missing)}, which not "
-                    f"every spec of {names} carries",
+                    f"no {', '.join(missing)} among the labels of {names}, and "
+                    f"spec.policy.require_labels {_WHERE} asks for it",
                     f"add to metadata.labels: {', '.join(missing)}; then: {plan_it(create, plan)}",
                 ),
             )

@@ -64,6 +64,15 @@ def plan_it(create: Create, plan: Plan) -> str:
     return command(plan.endpoint, "plan", "--target", create.training.name)
 
 
+def first_in_line(plan: Plan) -> tuple[Create, ...]:
+    """Of all that is asked for what waits for nothing else of it: a refusal of these is one of all
+    that rests on them."""
+    asked = asked_for(plan)
+    keys = {create.key for create in asked}
+    parents = ((create, create.training.parent) for create in asked)
+    return tuple(create for create, parent in parents if not (parent and parent.key in keys))
+
+
 def asked_for(plan: Plan) -> tuple[Create, ...]:
     """What is to be trained now, and what once its parent is there: what is never trained should
     not be begun."""

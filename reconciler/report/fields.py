@@ -49,8 +49,8 @@ def _source(training: Training) -> str:
     parent = training.parent
     if parent is None:
         return plain(training.model)
-    selected = "its model" if parent.checkpoint == LAST else f"its step {parent.checkpoint}"
-    return f"from {plain(parent.name)}, {selected} ({plain(training.model)})"
+    step = "" if parent.checkpoint == LAST else f" at step {parent.checkpoint}"
+    return f"from {plain(parent.name)}{step} ({plain(training.model)})"
 
 
 def job_rows(job: Job) -> list[Row]:

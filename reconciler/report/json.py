@@ -28,8 +28,8 @@ any time. Amounts are US dollars, null where nobody knows the price. Keys are in
               wait    job_id, key, status
     later     creates that can be sent once what they start from is there, parents first
     resource  name, used_by, key, base, sync, health, reason, message, remedy, since (Unix
-              seconds), job_id, model, tokens, usd, is_billed, serves_until, notices [reason,
-              message, remedy]
+              seconds), failure_class (data, policy, quota, transient, unknown, or null), job_id,
+              model, tokens, usd, is_billed, serves_until, notices [reason, message, remedy]
     orphan    job_id, name, key, status, model, is_superseded
     duplicate used_by, key, job_ids: made more than once and not acknowledged; creates are frozen
 """
@@ -271,6 +271,7 @@ def resource_json(resource: Resource) -> Json:
         "message": redact(condition.message),
         "remedy": condition.remedy or None,
         "since": condition.since,
+        "failure_class": resource.failure or None,
         "job_id": resource.job_id or None,
         "model": resource.fine_tuned_model or None,
         "tokens": resource.tokens,

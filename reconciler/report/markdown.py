@@ -13,12 +13,14 @@ from reconciler.errors import Problem, Severity
 from reconciler.plan import Create, Orphan, Plan, Resource
 from reconciler.report.fields import Row, create_rows
 from reconciler.report.plain import counted, number, plain
-from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
+from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous, unneeded
 from reconciler.report.words import (
+    UNNEEDED_REMEDY,
     after_parent,
+    calendar,
     made_twice,
-    new_jobs_until,
     price,
+    retires,
     running_bill,
     serves_until,
     unfreeze,
@@ -47,6 +49,7 @@ def plan_markdown(plan: Plan) -> str:
         *(_details(create, serves_until(create, plan)) for create in plan.creates),
         *map(_trouble, troubled),
         list(_notices(plan)),
+        list(_unneeded(unneeded(plan))),
         list(_ready(plan)),
         list(_orphans(plan.orphans)),
         [f"<sub>plan {plan.digest[:16]}</sub>"],
@@ -116,9 +119,9 @@ def _origin(plan: Plan) -> str:
 
 
 def _calendar(plan: Plan) -> Iterator[str]:
-    if told := new_jobs_until(plan):
+    for told in calendar(plan):
         yield ""
-        yield f"{escape(told)}"
+        yield escape(told)
 
 
 def _frozen(plan: Plan) -> Iterator[str]:
@@ -206,6 +209,9 @@ def _trouble(resource: Resource) -> Iterator[str]:
 
 
 def _notices(plan: Plan) -> Iterator[str]:
+    if any(resource.notices for resource in plan.resources):
+        yield "### Worth knowing"
+        yield ""
     for resource in plan.resources:
         for notice in resource.notices:
             remedy = f" → {escape(notice.remedy)}" if notice.remedy else ""
@@ -215,17 +221,25 @@ def _notices(plan: Plan) -> Iterator[str]:
 def _ready(plan: Plan) -> Iterator[str]:
     ready = [r for r in plan.resources if standing(r) == "ready"]
     if ready:
-        rows = [(_codes(r.used_by), code(r.fine_tuned_model)) for r in ready]
-        yield from _folded(f"{counted(len(ready), 'model')} ready", _table(("", "model"), rows))
+        rows = [(_codes(r.used_by), code(r.fine_tuned_model), retires(r, plan)) for r in ready]
+        title = f"{counted(len(ready), 'model')} ready"
+        yield from _folded(title, _table(("", "model", ""), rows))
+
+
+def _unneeded(orphans: Sequence[Orphan]) -> Iterator[str]:
+    if orphans:
+        yield f"### {counted(len(orphans), 'job')} running for no spec"
+        yield ""
+        yield from _table(("job", "name", "status", "model"), map(_orphan, orphans))
+        yield ""
+        yield f"→ {UNNEEDED_REMEDY}"
 
 
 def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:
-    unneeded = [orphan for orphan in orphans if not orphan.is_superseded]
-    if unneeded:
-        rows = [
-            (code(o.job_id), code(o.name), o.status, code(o.fine_tuned_model)) for o in unneeded
-        ]
-        title = f"{counted(len(unneeded), 'job')} needed by no spec"
+    ended = [orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift)]
+    if ended:
+        title = f"{counted(len(ended), 'job')} needed by no spec"
+        rows = map(_orphan, ended)
         yield from _folded(title, _table(("job", "name", "status", "model"), rows))
 
 

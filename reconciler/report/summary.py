@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reconciler.cost import dollars, total_usd
-from reconciler.plan import Cancel, Plan, Reason, Resource
+from reconciler.plan import Cancel, Create, Orphan, Plan, Reason, Resource
 from reconciler.report.plain import counted, number
 from reconciler.state import Health, Sync
 
@@ -21,6 +21,8 @@ def standing(resource: Resource) -> str:
         return _ALWAYS[condition.health]
     if condition.sync is Sync.DRIFTED:
         return "drifted"
+    if condition.health is Health.PROGRESSING:
+        return "under way"
     if condition.health is not Health.MISSING:
         return "ready"
     if condition.sync is Sync.IN_SYNC:
@@ -33,11 +35,15 @@ def drifted(plan: Plan) -> tuple[Resource, ...]:
     return tuple(r for r in plan.resources if r.condition.sync is Sync.DRIFTED)
 
 
+def unneeded(plan: Plan) -> tuple[Orphan, ...]:
+    """The jobs that run, and are paid for, though no spec asks for them."""
+    return tuple(orphan for orphan in plan.orphans if orphan.is_drift)
+
+
 _ALWAYS = {
     Health.HELD: "held",
     Health.FAILED: "failed",
     Health.SUSPENDED: "suspended",
-    Health.PROGRESSING: "under way",
 }
 
 
@@ -50,9 +56,12 @@ def summary_line(plan: Plan) -> str:
         return f"Nothing to do: no spec is selected.{frozen}"
     count = Counter(map(standing, plan.resources))
     if plan.writes:
-        return f"Plan: {', '.join([*_writes(plan), *_standings(count)])}.{frozen}"
-    is_well = not (frozen or any(count[word] for word in TROUBLE))
-    return f"Nothing to {'do' if is_well else 'train'}: {', '.join(_standings(count))}.{frozen}"
+        del count["waiting"]  # told with what it waits for
+        told = [*_writes(plan), *_standings(count), *_orphans(plan)]
+        return f"Plan: {', '.join(told)}.{frozen}"
+    is_well = not (frozen or unneeded(plan) or any(count[word] for word in TROUBLE))
+    told = [*_standings(count), *_orphans(plan)]
+    return f"Nothing to {'do' if is_well else 'train'}: {', '.join(told)}.{frozen}"
 
 
 def trained_tokens(plan: Plan) -> int:
@@ -68,25 +77,38 @@ def superfluous(plan: Plan) -> tuple[Cancel, ...]:
 def _writes(plan: Plan) -> Iterator[str]:
     if plan.creates:
         yield f"{number(len(plan.creates))} to train {_cost(plan)}"
+    if plan.later:
+        yield f"then {number(len(plan.later))} more {_cost_in_all(plan)}"
     if plan.uploads:
         yield f"{counted(len(plan.uploads), 'file')} to upload"
     if cancels := superfluous(plan):
         yield f"{counted(len(cancels), 'duplicate')} to cancel"
-    if plan.later:
-        both = total_usd([create.estimate for create in (*plan.creates, *plan.later)])
-        yield f"{number(len(plan.later))} after that ({dollars(both)} in all)"
     for what in ("model", "file"):
         if count := sum(delete.what == what for delete in plan.deletes):
             yield f"{counted(count, what)} to delete"
 
 
 def _cost(plan: Plan) -> str:
-    unknown = sum(create.estimate.usd is None for create in plan.creates)
     tokens = f"({counted(trained_tokens(plan), 'token')} trained)"
-    if unknown == len(plan.creates):
+    if all(create.estimate.usd is None for create in plan.creates):
         return f"at a price that isn't known {tokens}"
-    more = f", not counting {unknown} of unknown price" if unknown else ""
-    return f"for {dollars(plan.usd)}{more} {tokens}"
+    return f"for {dollars(plan.usd)}{_uncounted(plan.creates)} {tokens}"
+
+
+def _cost_in_all(plan: Plan) -> str:
+    both = (*plan.creates, *plan.later)
+    told = dollars(total_usd([create.estimate for create in both]))
+    return f"({told} in all{_uncounted(both)})"
+
+
+def _uncounted(creates: Sequence[Create]) -> str:
+    unknown = sum(create.estimate.usd is None for create in creates)
+    return f", not counting {unknown} of unknown price" if unknown else ""
+
+
+def _orphans(plan: Plan) -> Iterator[str]:
+    if count := len(unneeded(plan)):
+        yield f"{counted(count, 'job')} running for no spec"
 
 
 def _standings(count: Counter[str]) -> Iterator[str]:

@@ -18,15 +18,25 @@ from reconciler.plan import Create, Delete, Orphan, Plan, Resource, Upload
 from reconciler.report.columns import INDENT, aligned, indented, table
 from reconciler.report.fields import create_rows
 from reconciler.report.plain import counted, listed, plain, size
-from reconciler.report.summary import TROUBLE, drifted, standing, summary_line, superfluous
+from reconciler.report.summary import (
+    TROUBLE,
+    drifted,
+    standing,
+    summary_line,
+    superfluous,
+    unneeded,
+)
 from reconciler.report.words import (
+    UNNEEDED_REMEDY,
     after_parent,
     age,
+    bases_until,
+    calendar,
     cost,
     made_twice,
-    new_jobs_until,
     next_step,
     price,
+    retires,
     running_bill,
     serves_until,
     unfreeze,
@@ -36,13 +46,13 @@ from reconciler.report.words import (
 
 __all__ = ["drift_text", "plan_text", "status_text", "summary_line"]
 
-COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB", "AGE", "COST", "NEXT STEP")
+COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB", "AGE", "COST", "NEXT")
 
 
 def plan_text(plan: Plan) -> str:
     """The whole plan: what is trained, why and for how much, then all else, then one sentence."""
     blocks = [
-        [header(plan), *_calendar(plan)],
+        [header(plan), *calendar(plan)],
         list(_frozen(plan)),
         *(_create(create, plan) for create in plan.creates),
         table(map(_later, plan.later)),
@@ -51,9 +61,10 @@ def plan_text(plan: Plan) -> str:
         [_cancel(c.job_id, c.used_by) for c in superfluous(plan)],
         table(map(_delete, plan.deletes)),
         table(("…", _names(r), plain(r.condition.message)) for r in _standing(plan, "under way")),
-        table(("=", _names(r), _holds(r)) for r in _standing(plan, "ready")),
+        table(("=", _names(r), _holds(r), retires(r, plan)) for r in _standing(plan, "ready")),
         *(table(_set_aside(plan, word)) for word in ("suspended", "ignored")),
         list(_notices(plan)),
+        list(_unneeded(unneeded(plan))),
         list(_orphans(plan.orphans)),
         [summary_line(plan)],
     ]
@@ -67,7 +78,7 @@ def status_text(plan: Plan) -> str:
         for r in plan.resources
     )
     blocks = [
-        [header(plan), *_calendar(plan)],
+        [header(plan), *calendar(plan), *bases_until(plan)],
         table(chain([COLUMNS], rows)) if plan.resources else [],
         list(_frozen(plan)),
         *map(_trouble, _standing(plan, *TROUBLE)),
@@ -79,14 +90,13 @@ def status_text(plan: Plan) -> str:
 
 def drift_text(plan: Plan) -> str:
     """What drifted, each with the way out; then one sentence."""
-    running = [orphan for orphan in plan.orphans if orphan.is_drift]
-    moved = drifted(plan)
+    moved, running = drifted(plan), unneeded(plan)
     count = len(moved) + len(running)
     said = f"Drift: {counted(count, 'resource')}." if count else "No drift."
     blocks = [
         [header(plan)],
         *map(_trouble, moved),
-        list(_orphans(running)),
+        list(_unneeded(running)),
         [said],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -101,11 +111,6 @@ def header(plan: Plan) -> str:
     revision = f"{', commit ' if commit else ', ' if dirty else ''}{commit}{dirty}"
     free = " (it bills nothing; costs are by list prices)" if plan.endpoint.is_embedded else ""
     return f"{plain(plan.owner)} at {plain(plan.endpoint.label)}{free}{revision}"
-
-
-def _calendar(plan: Plan) -> Iterator[str]:
-    if told := new_jobs_until(plan):
-        yield told
 
 
 def _frozen(plan: Plan) -> Iterator[str]:
@@ -173,12 +178,19 @@ def _notices(plan: Plan) -> Iterator[str]:
                 yield f"{INDENT}→ {plain(notice.remedy)}"
 
 
+def _unneeded(orphans: Sequence[Orphan]) -> Iterator[str]:
+    if orphans:
+        yield f"! {counted(len(orphans), 'job')} running for no spec"
+        yield from indented(table(map(_orphan, orphans)))
+        yield f"{INDENT}→ {UNNEEDED_REMEDY}"
+
+
 def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:
-    unneeded = [orphan for orphan in orphans if not orphan.is_superseded]
-    if unneeded:
+    ended = [orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift)]
+    if ended:
         yield "No spec needs these jobs; they are left as they are:"
-        yield from indented(table(map(_orphan, unneeded)))
-    if superseded := len(orphans) - len(unneeded):
+        yield from indented(table(map(_orphan, ended)))
+    if superseded := sum(orphan.is_superseded for orphan in orphans):
         yield f"Kept: {counted(superseded, 'earlier training')} of these specs."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from reconciler.cost import Estimate, dollars
@@ -9,15 +10,17 @@ from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import ABSENT, FieldChange
 from reconciler.plan import Create, Duplicate, Plan, Reason, Resource, remedies
 from reconciler.report.plain import counted, plain
+from reconciler.state import Health
 
 FORCES = "forces a new training"
 AUTO = "auto"
+UNNEEDED_REMEDY = "cancel what is not wanted in the dashboard, or bring its spec back"
 
 
 def why(create: Create, plan: Plan) -> str:
     """The reason of a create, in the words of its condition."""
-    told = (r.condition.message for r in plan.resources if r.key == create.key)
-    return plain(next(told, create.reason))
+    resource = plan.by_key.get(create.key)
+    return plain(resource.condition.message if resource else create.reason)
 
 
 def price(estimate: Estimate) -> str:
@@ -68,7 +71,7 @@ def made_twice(duplicate: Duplicate) -> str:
 
 def unfreeze(plan: Plan) -> str:
     """What a person does about trainings that were made twice."""
-    return f"nothing is created until somebody did this: {remedies.unfreeze(plan.endpoint)}"
+    return f"nothing is created until this is done: {remedies.unfreeze(plan.endpoint)}"
 
 
 def days(plan: Plan, day: str) -> str:
@@ -79,13 +82,28 @@ def days(plan: Plan, day: str) -> str:
 
 def serves_until(create: Create, plan: Plan) -> str:
     """The last day of the model that a create makes; empty if none is known."""
-    told = next((r.serves_until for r in plan.resources if r.key == create.key), "")
-    return days(plan, told) if told else ""
+    resource = plan.by_key.get(create.key)
+    return days(plan, resource.serves_until) if resource and resource.serves_until else ""
 
 
-def new_jobs_until(plan: Plan) -> str:
-    """The endpoint's cut-off, for people; empty if it has announced none."""
-    return f"new jobs until {days(plan, plan.last_create)}" if plan.last_create else ""
+def retires(resource: Resource, plan: Plan) -> str:
+    """``serves until 2027-01-14, 53 days``, of a model whose last day is near; else empty."""
+    is_near = resource.condition.health is Health.RETIRING and resource.serves_until
+    return f"serves until {days(plan, resource.serves_until)}" if is_near else ""
+
+
+def calendar(plan: Plan) -> Iterator[str]:
+    """The endpoint's last day for new jobs, if it has announced one."""
+    if plan.last_create:
+        yield f"new jobs until {days(plan, plan.last_create)}"
+
+
+def bases_until(plan: Plan) -> Iterator[str]:
+    """The last day of each base, and of all that is trained on it: a line a day."""
+    ends = {(r.serves_until, plain(r.model)) for r in plan.resources if r.serves_until}
+    for day in sorted({day for day, _ in ends}):
+        bases = ", ".join(sorted(base for until, base in ends if until == day))
+        yield f"models on {bases} serve until {days(plan, day)}"
 
 
 def after_parent(create: Create) -> str:
@@ -115,7 +133,9 @@ def cost(resource: Resource) -> str:
 def next_step(resource: Resource) -> str:
     """What a person does next, in a word or two; ``-`` for nothing."""
     condition = resource.condition
-    return _NEXT.get(condition.reason, "see below" if condition.remedy else "-")
+    if condition.reason == Reason.RETIRING:
+        return f"replace by {resource.serves_until}"
+    return _NEXT.get(condition.reason, "below" if condition.remedy else "-")
 
 
 _NEXT: dict[str, str] = {
@@ -129,7 +149,6 @@ _NEXT: dict[str, str] = {
     Reason.AWAITING_PARENT: "apply again",
     Reason.TRAINING: "wait",
     Reason.BACKING_OFF: "wait",
-    Reason.RETIRING: "move on",
     Reason.MODEL_DELETED: "retry",
     Reason.JOB_CANCELLED: "retry",
     Reason.JOB_PAUSED: "resume",

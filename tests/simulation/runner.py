@@ -64,7 +64,7 @@ class Life:
             setting.account, setting.laws, setting.schedule, setting.line, self.owner
         )
         provider = OpenAIProvider(PLACE, "sk-simulated", setting.limits, self._clocks())
-        connection = Connection(PLACE, provider, provider)
+        connection = Connection(PLACE, provider, provider, provider)
         self.world = World(
             connect=lambda _project: nullcontext(connection),
             ledger=lambda _loaded: setting.ledgers[self.owner],
