@@ -31,7 +31,7 @@ from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection, JobRequest
 from reconciler.sandbox import embedded
 from reconciler.spec import Adopt, FineTune
-from reconciler.state import Endpoint, Job, JobStatus, Revision
+from reconciler.state import Closing, ClosingKind, Endpoint, Job, JobStatus, Revision
 from tests.e2e.relay import Forward, Reply, Sent, relay_to
 from tests.make import MINI, make_claim, make_facts, make_job, make_training
 
@@ -240,7 +240,7 @@ def damaged(metadata: Mapping[str, str]) -> Mapping[str, str]:
 
 # ---- the law -------------------------------------------------------------------------------------
 
-ODD = ["1e3", "null", "yes", "012", "0o17", "~", "a: b", "- a", "#", "<<", '"', "'", "caf\u00e9"]
+ODD = ["1e3", "null", "yes", "012", "0o17", "~", "a: b", "- a", "#", "<<", '"', "'", "\u00e9"]
 ODDER = ["\u2028", "\x07bell", "\n", " a ", "\ufeff", "---", "\U0001f600", "*a", "&a", "!a", "{a"]
 SUFFIXES = st.sampled_from(ODD + ODDER) | st.text(min_size=1, max_size=20)
 
@@ -381,11 +381,11 @@ def test_a_rule_that_the_data_breaks_is_accepted_for_the_job_took_it(shop: Shop)
 
 
 def test_a_job_its_model_and_its_checkpoint_are_one_import(shop: Shop) -> None:
-    job = made(shop, Past(hyperparameters={"n_epochs": 2}, suffix="Café au lait"))
+    job = made(shop, Past(hyperparameters={"n_epochs": 2}, suffix="Zoë at noon"))
     checkpoint = shop.account.provider.checkpoints(job.id)[0].model
     assert ":ckpt-step-" in checkpoint
     (adopted,) = shop.adopt(checkpoint, job.id, str(job.fine_tuned_model))
-    assert (adopted.recreation.job.id, adopted.file) == (job.id, "specs/caf-au-lait.yaml")
+    assert (adopted.recreation.job.id, adopted.file) == (job.id, "specs/zo-at-noon.yaml")
 
 
 def test_names_are_made_unique(shop: Shop) -> None:
@@ -445,6 +445,19 @@ def test_a_job_that_a_spec_has_is_refused(shop: Shop, mark: str) -> None:
     job = made(shop, Past(mark=mark, suffix="triage"))
     shop.adopt(job.id)
     assert f"{job.id}: the spec triage has it already" in shop.refusal(job.id)
+
+
+def test_a_job_that_the_ledger_names_for_a_spec_is_refused(shop: Shop) -> None:
+    """As one is that was made through something that drops marks."""
+    marked_job, bare = made(shop, Past(mark="ours", seed=7)), made(shop, Past())
+    shop.adopt(marked_job.id)
+    (training,) = shop.look().desired.trainings
+    endpoint = shop.account.endpoint.id
+    claim = make_claim(training, attempt=2, endpoint=endpoint, owner=shop.owner)
+    ledger = shop.world.ledger(shop.look().loaded)
+    assert ledger.claim(claim)
+    ledger.close(claim, Closing(ClosingKind.CREATED, at=1, job_id=bare.id))
+    assert f"{bare.id}: the spec triage has it already" in shop.refusal(bare.id)
 
 
 def test_a_job_that_is_the_same_training_as_a_spec_s_is_refused_with_what_to_write(

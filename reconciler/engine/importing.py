@@ -170,18 +170,12 @@ def _fitting(reader: Reader, wanted: Iterable[str]) -> Mapping[str, list[Job]]:
         for name in models:
             if f"{job.fine_tuned_model or ''}:".startswith(f"{_whole_model(name)}:"):
                 fitting[name].append(job)
-    return {name: _exactly(name, jobs) for name, jobs in fitting.items()}
+    return fitting
 
 
 def _whole_model(name: str) -> str:
     """The model that a checkpoint was made on the way to."""
     return re.sub(r":ckpt-step-\d+$", "", name)
-
-
-def _exactly(name: str, jobs: list[Job]) -> list[Job]:
-    """Of several the one whose model has exactly this name."""
-    exact = [job for job in jobs if job.fine_tuned_model == _whole_model(name)]
-    return exact or jobs
 
 
 def _unclear(name: str, jobs: Sequence[Job]) -> Iterator[str]:
