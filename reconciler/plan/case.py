@@ -77,6 +77,7 @@ class Case:
         had_model: whether one of its specs ever had a model, of whatever key.
         known_bad: a job of ours that failed on the very same bytes, for their sake.
         missing_files: files that jobs name and the endpoint shows no more.
+        adopted: all jobs that Git names, for whatever training.
         parent: what it starts from, if it is chained.
     """
 
@@ -96,6 +97,7 @@ class Case:
     had_model: bool = False
     known_bad: Job | None = None
     missing_files: frozenset[str] = frozenset()
+    adopted: frozenset[str] = frozenset()
     parent: ParentCase | None = None
 
     @property

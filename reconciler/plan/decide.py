@@ -69,7 +69,8 @@ def _by_table(case: Case) -> Decision:
 
 
 def _superfluous(case: Case, alive: list[Job]) -> tuple[Job, ...]:
-    return tuple(job for job in alive if job in case.marked)
+    """Those of them that may be cancelled: not what Git names, be it for another training."""
+    return tuple(job for job in alive if job in case.marked and job.id not in case.adopted)
 
 
 def _suspended(decision: Decision) -> Decision:

@@ -53,6 +53,7 @@ class _Scene:
         named: job -> the claim that the ledger names it for.
         failed_on: a file that a job of ours failed on, for the data's sake -> that job.
         had_model: names of specs that ever had a model.
+        adopted: all jobs that Git names.
         ended: the endpoint's refusal of all training, if it gave one.
     """
 
@@ -69,6 +70,7 @@ class _Scene:
     named: Mapping[str, Claim]
     failed_on: Mapping[SentFile, Job]
     had_model: frozenset[str]
+    adopted: frozenset[str]
     ended: Closing | None
 
 
@@ -135,6 +137,7 @@ def _scene(
         named=named,
         failed_on=failed_files(marks),
         had_model=frozenset(_had_model(desired, observed, marks, named)),
+        adopted=frozenset(b.job for training in desired.trainings for b in training.bindings),
         ended=_training_ended(observed),
     )
 
@@ -233,6 +236,7 @@ def _case(training: Training, parent: tuple[Case, Decision] | None, scene: _Scen
         had_model=not scene.had_model.isdisjoint(training.used_by),
         known_bad=known_bad(training, scene.failed_on),
         missing_files=scene.observed.missing_files,
+        adopted=scene.adopted,
         parent=_parent(parent, scene),
     )
 
@@ -355,10 +359,9 @@ def _orphans(scene: _Scene) -> Iterator[Orphan]:
     trainings, owner = scene.desired.trainings, scene.desired.owner
     needed = {training.key for training in trainings}
     names = lived_names(scene.desired, scene.observed.jobs)
-    adopted = {binding.job for training in trainings for binding in training.bindings}
     for job in sorted(scene.observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
-        if not (mark and mark.owner == owner) or job.id in adopted:
+        if not (mark and mark.owner == owner) or job.id in scene.adopted:
             continue
         if scene.named.get(job.id, mark).key not in needed:
             yield Orphan(

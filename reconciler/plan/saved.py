@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,13 +40,13 @@ class SavedPlan:
 
 def saved_to_json(saved: SavedPlan) -> str:
     """A saved plan as JSON; ``saved_from_json`` gives an equal one."""
-    return TypeAdapter(SavedPlan).dump_json(saved, indent=2).decode() + "\n"
+    return _adapter().dump_json(saved, indent=2).decode() + "\n"
 
 
 def saved_from_json(text: str, name: str) -> SavedPlan:
     """The saved plan in a file. Raises UsageError if it holds none that this version can read."""
     try:
-        saved = TypeAdapter(SavedPlan).validate_json(text)
+        saved = _adapter().validate_json(text)
     except ValidationError as error:
         message = f"{name} holds no plan of this version of reconcile; make one: plan --out {name}"
         raise UsageError(message) from error
@@ -53,6 +54,11 @@ def saved_from_json(text: str, name: str) -> SavedPlan:
         message = f"{name} holds a {saved.kind} of version {saved.schema_version}, not a saved plan"
         raise UsageError(message)
     return saved
+
+
+@cache
+def _adapter() -> TypeAdapter[SavedPlan]:
+    return TypeAdapter(SavedPlan)
 
 
 def exactly(saved: Plan, now: Plan) -> Plan:
