@@ -3,9 +3,13 @@
 passes    THE PASS (read this first): reconcile, look
 waiting   follow trainings until they end
 settling  what a person decides: a doubt, a freeze
+steering  a person's hand on a running job
+pruning   delete what nothing needs any more
+stories   all that is known of one spec
 """
 
 from reconciler.engine.passes import Approve, Pass, Request, Tell, World, find, look, reconcile
+from reconciler.engine.pruning import Pruned, PruneRequest, preview, prune
 from reconciler.engine.settling import settle, unfreeze
 from reconciler.engine.steering import Steer, steer_job, steerable
 from reconciler.engine.stories import describe
@@ -15,6 +19,8 @@ __all__ = [
     "Approve",
     "Listen",
     "Pass",
+    "PruneRequest",
+    "Pruned",
     "Request",
     "Steer",
     "Tell",
@@ -22,6 +28,8 @@ __all__ = [
     "describe",
     "find",
     "look",
+    "preview",
+    "prune",
     "reconcile",
     "settle",
     "steer_job",

@@ -12,7 +12,8 @@
 
 from reconciler.load.datasets import Progress as Examined
 from reconciler.load.files import find_root
+from reconciler.load.past import read_history
 from reconciler.load.revision import read_revision
 from reconciler.load.stage import load
 
-__all__ = ["Examined", "find_root", "load", "read_revision"]
+__all__ = ["Examined", "find_root", "load", "read_history", "read_revision"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from reconciler.catalog import load_catalog
@@ -28,7 +28,7 @@ from reconciler.load.flaw import Flaw, Place, printable
 from reconciler.load.paths import existing_folder, name_flaw
 from reconciler.load.revision import read_revision
 from reconciler.spec import API_VERSION, FineTune, Metadata, Project
-from reconciler.state import Loaded, LoadedSpec
+from reconciler.state import Loaded, LoadedSpec, Revision
 
 _DEFAULT_FOLDER = "specs"
 
@@ -40,6 +40,7 @@ def load(
     count_tokens: bool,
     cache: FactsCache | None = None,
     progress: Progress = lambda _path, _size, _examined: None,
+    revision: Callable[[], Revision] | None = None,
 ) -> Loaded:
     """Everything that a pass needs from disk.
 
@@ -49,6 +50,7 @@ def load(
         count_tokens: whether datasets are tokenised; else their facts have no tokens.
         cache: where facts of datasets are kept between runs; None reads every file anew.
         progress: told how far datasets were examined.
+        revision: the checkout's; without it Git is asked.
 
     Raises:
         InvalidInput: every problem of every file, sorted, the warnings among them.
@@ -57,7 +59,7 @@ def load(
     root = root.resolve()
     # Git is asked before the files are read. The engine asks again before it sends anything, so
     # that the two answers enclose the reading.
-    revision = read_revision(root)
+    checkout = revision() if revision else read_revision(root)
     stage = _Stage(root)
     project, places = stage.project(folders or ())
     reader = DatasetReader(root, load_catalog(), count_tokens, cache, progress)
@@ -67,7 +69,8 @@ def load(
         raise InvalidInput(found)
     if not specs:
         raise InvalidInput((_nothing(root, places),))
-    return Loaded(str(root), project.metadata.name, project, specs, revision, found)
+    owner = project.metadata.name
+    return Loaded(str(root), owner, project, specs, checkout, found, stage.has_project)
 
 
 class _Stage:
@@ -76,11 +79,13 @@ class _Stage:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.problems: list[Problem] = []
+        self.has_project = False
 
     def project(self, given: Sequence[Path]) -> tuple[Project, list[Path]]:
         """The Project, defaults where there is none, and the places where specs are looked for."""
         drafts = self._project_drafts()
         written = [d.document for d in drafts if isinstance(d.document, Project)]
+        self.has_project = bool(written)
         project = written[0] if written else _default_project(self.root)
         if not given:
             return project, self._declared(drafts[0] if drafts else None)

@@ -10,10 +10,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.errors import Problem, Severity
-from reconciler.plan import Create, Orphan, Plan, Resource
+from reconciler.plan import Create, Delete, Orphan, Plan, Resource
+from reconciler.plan.prune import Pruning
 from reconciler.report.fields import Row, create_rows
 from reconciler.report.plain import counted, number, plain
-from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous
+from reconciler.report.summary import (
+    TROUBLE,
+    kept,
+    prune_line,
+    standing,
+    summary_line,
+    superfluous,
+)
 from reconciler.report.words import (
     after_parent,
     made_twice,
@@ -21,6 +29,7 @@ from reconciler.report.words import (
     price,
     running_bill,
     serves_until,
+    to_prune,
     unfreeze,
     unpriced,
     why,
@@ -48,10 +57,27 @@ def plan_markdown(plan: Plan) -> str:
         *map(_trouble, troubled),
         list(_notices(plan)),
         list(_ready(plan)),
-        list(_orphans(plan.orphans)),
+        list(_orphans(plan.orphans, plan)),
         [f"<sub>plan {plan.digest[:16]}</sub>"],
     ]
     return _joined(blocks)
+
+
+def prune_markdown(pruning: Pruning) -> str:
+    """What would be deleted and why, and what is kept."""
+    doomed = pruning.plan.deletes
+    blocks = [
+        [f"## {escape(prune_line(pruning))}"],
+        [_origin(pruning.plan)],
+        _table(("", "delete", "why"), map(_doomed_row, doomed)) if doomed else [],
+        [f"- kept: {escape(f'{kept(objects)}, {objects.why}')}" for objects in pruning.kept],
+    ]
+    return _joined(blocks)
+
+
+def _doomed_row(delete: Delete) -> Sequence[str]:
+    what = f"{delete.what} {code(delete.id)}"
+    return (_codes(delete.used_by), what, f"{delete.reason}: {escape(delete.message)}")
 
 
 def outcomes_markdown(outcomes: Iterable[OutcomeLine]) -> str:
@@ -219,13 +245,15 @@ def _ready(plan: Plan) -> Iterator[str]:
         yield from _folded(f"{counted(len(ready), 'model')} ready", _table(("", "model"), rows))
 
 
-def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:
+def _orphans(orphans: Sequence[Orphan], plan: Plan) -> Iterator[str]:
     unneeded = [orphan for orphan in orphans if not orphan.is_superseded]
     if unneeded:
         rows = [
             (code(o.job_id), code(o.name), o.status, code(o.fine_tuned_model)) for o in unneeded
         ]
         title = f"{counted(len(unneeded), 'job')} needed by no spec"
+        if any(orphan.fine_tuned_model for orphan in unneeded):
+            title += f" ({escape(to_prune(plan))})"
         yield from _folded(title, _table(("job", "name", "status", "model"), rows))
 
 
