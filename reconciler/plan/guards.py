@@ -74,8 +74,7 @@ def _in_doubt(owner: str, observed: Observed) -> Iterator[Claim]:
 def _is_seen(claim: Claim, jobs: Collection[Job]) -> bool:
     marks = ((job, read_mark(job)) for job in jobs)
     return any(
-        mark.claim == claim.nonce
-        or ((mark.key, mark.owner) == (claim.key, claim.owner) and attempt_of(job) >= claim.attempt)
+        mark.key == claim.key and mark.owner == claim.owner and attempt_of(job) >= claim.attempt
         for job, mark in marks
         if mark
     )
