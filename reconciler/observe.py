@@ -76,7 +76,8 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
         if read_mark(job) is None:
             latest_unmarked = max(latest_unmarked, job.created_at)
     jobs = known | found
-    models = observed.models | set(_answering(reader, found.values(), {}))
+    new = (job for job in found.values() if job.fine_tuned_model not in observed.models)
+    models = observed.models | set(_answering(reader, new, {}))
     return replace(
         observed,
         taken_at=began,
