@@ -9,6 +9,7 @@
     ├── LedgerError                 the ledger can't be read or written: fix disk, token or network
     ├── WorkerLost                  a process that checked data was ended: give it more memory
     ├── StalePlan                   what was approved is no longer what would be done: plan again
+    ├── Guarded                     nothing may be deleted: do what the message names, then prune
     ├── DatasetChanged              a file changed between check and upload: run again
     └── ProviderError               the endpoint
         ├── ScanIncomplete          a list may not be whole: nothing is created; run again
@@ -124,6 +125,10 @@ class LedgerError(ReconcileError):
 
 class StalePlan(ReconcileError):
     """A plan was approved, and by now the decisions for its trainings are others."""
+
+
+class Guarded(ReconcileError):
+    """Nothing is deleted, for what is known doesn't prove that it may be."""
 
 
 class DatasetChanged(ReconcileError):

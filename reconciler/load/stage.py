@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from reconciler.catalog import load_catalog
@@ -28,12 +28,12 @@ from reconciler.load.flaw import Flaw, Place, printable
 from reconciler.load.paths import existing_folder, name_flaw
 from reconciler.load.revision import read_revision
 from reconciler.spec import API_VERSION, FineTune, Metadata, Project
-from reconciler.state import Loaded, LoadedSpec
+from reconciler.state import Loaded, LoadedSpec, Revision
 
 _DEFAULT_FOLDER = "specs"
 
 
-def load(
+def load(  # noqa: PLR0913  # the disk, and all that a caller may bring to it
     root: Path,
     folders: Sequence[Path] | None = None,
     *,
@@ -41,6 +41,7 @@ def load(
     cache: FactsCache | None = None,
     progress: Progress = lambda _path, _size, _examined: None,
     may_be_empty: bool = False,
+    revision: Callable[[], Revision] | None = None,
 ) -> Loaded:
     """Everything that a pass needs from disk.
 
@@ -51,6 +52,7 @@ def load(
         cache: where facts of datasets are kept between runs; None reads every file anew.
         progress: told how far datasets were examined.
         may_be_empty: whether a project without a single spec is no problem.
+        revision: the checkout's; without it Git is asked.
 
     Raises:
         InvalidInput: every problem of every file, sorted, the warnings among them.
@@ -59,7 +61,7 @@ def load(
     root = root.resolve()
     # Git is asked before the files are read. The engine asks again before it sends anything, so
     # that the two answers enclose the reading.
-    revision = read_revision(root)
+    checkout = revision() if revision else read_revision(root)
     stage = _Stage(root)
     project, places = stage.project(folders or ())
     reader = DatasetReader(root, load_catalog(), count_tokens, cache, progress)
@@ -69,7 +71,8 @@ def load(
         raise InvalidInput(found)
     if not (specs or may_be_empty):
         raise InvalidInput((_nothing(root, places),))
-    return Loaded(str(root), project.metadata.name, project, specs, revision, found)
+    owner = project.metadata.name
+    return Loaded(str(root), owner, project, specs, checkout, found, stage.has_project)
 
 
 def load_project(root: Path) -> tuple[Project, bool]:
@@ -92,11 +95,14 @@ class _Stage:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.problems: list[Problem] = []
+        self.has_project = False
 
     def project(self, given: Sequence[Path]) -> tuple[Project, list[Path]]:
         """The Project, defaults where there is none, and the places where specs are looked for."""
         drafts = self._project_drafts()
-        project = _written(drafts) or _default_project(self.root)
+        written = _written(drafts)
+        self.has_project = written is not None
+        project = written or _default_project(self.root)
         if not given:
             return project, self._declared(drafts[0] if drafts else None)
         paths, problems = given_paths(self.root, given)

@@ -9,6 +9,9 @@ any time. Amounts are US dollars, null where nobody knows the price. Keys are in
               duplicates
     drift     schema_version, kind "drift", owner, endpoint, summary, resources (those alone that
               drifted), orphans (that run)
+    prune     schema_version, kind "prune", owner, endpoint, revision, actions (deletes), kept
+              [what ("model" or "file"), count, names, why], more (that the limit of a run leaves
+              to the next)
 
     calendar  new_jobs_until: the endpoint's last day for new jobs, or null
     summary   creates, uploads, cancels, deletes, waits, later, ready, held, failed, drifted,
@@ -57,6 +60,7 @@ from reconciler.plan import (
     Upload,
     Wait,
 )
+from reconciler.plan.prune import Pruning
 from reconciler.report.summary import drifted, standing, superfluous, trained_tokens
 
 SCHEMA_VERSION = 1
@@ -71,7 +75,7 @@ def plan_json(plan: Plan) -> str:
         digest=plan.digest,
         owner=plan.owner,
         endpoint=_endpoint(plan),
-        revision={"commit": plan.revision.commit or None, "is_dirty": plan.revision.is_dirty},
+        revision=_revision(plan),
         calendar=_calendar(plan),
         summary=_summary(plan),
         actions=[_action(action) for action in plan.actions],
@@ -107,6 +111,20 @@ def drift_json(plan: Plan) -> str:
     )
 
 
+def prune_json(pruning: Pruning) -> str:
+    """What would be deleted and why, and what is kept."""
+    plan = pruning.plan
+    return _dump(
+        "prune",
+        owner=plan.owner,
+        endpoint=_endpoint(plan),
+        revision=_revision(plan),
+        actions=[_action(action) for action in plan.actions],
+        kept=[asdict(kept) for kept in pruning.kept],
+        more=pruning.more,
+    )
+
+
 def _dump(kind: str, **parts: object) -> str:
     document = {"schema_version": SCHEMA_VERSION, "kind": kind, **parts}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -120,6 +138,10 @@ def _endpoint(plan: Plan) -> Json:
         "project": endpoint.project or None,
         "is_embedded_sandbox": endpoint.is_embedded,
     }
+
+
+def _revision(plan: Plan) -> Json:
+    return {"commit": plan.revision.commit or None, "is_dirty": plan.revision.is_dirty}
 
 
 def _calendar(plan: Plan) -> Json:

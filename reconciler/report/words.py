@@ -74,6 +74,11 @@ def unfreeze(plan: Plan) -> str:
     return f"nothing is created until this is done: {remedies.unfreeze(plan.endpoint)}"
 
 
+def to_prune(plan: Plan) -> str:
+    """The command that shows what nothing needs any more."""
+    return remedies.command(plan.endpoint, "prune", "--dry-run")
+
+
 def days(plan: Plan, day: str) -> str:
     """``2027-01-14, 53 days``; what is past says so."""
     left = (date.fromisoformat(day) - datetime.fromtimestamp(plan.taken_at, UTC).date()).days
