@@ -19,6 +19,7 @@ from reconciler.state import (
     ClosingKind,
     Desired,
     History,
+    Job,
     JobStatus,
     Loaded,
     Observed,
@@ -223,6 +224,13 @@ def test_a_file_that_a_spec_needs_stays() -> None:
     assert deleted(make_observed(files=(data("training"),))) == []
 
 
+def with_file(job: Job, use: str) -> Job:
+    """The job, using file-7 as one of its two files."""
+    if use == "training_file":
+        return replace(job, training_file="file-7")
+    return replace(job, validation_file="file-7")
+
+
 @pytest.mark.parametrize(
     ("users", "reason"),
     [
@@ -242,7 +250,7 @@ def test_a_file_stays_while_a_job_of_ours_needs_it(
         make_job(training, status, number=n)
         for n, (training, status) in enumerate(zip(EARLIER, users, strict=False))
     ]
-    jobs = [replace(job, **{use: "file-7"}) for job in jobs]
+    jobs = [with_file(job, use) for job in jobs]
     done = pruning(make_observed(*jobs, files=(data("x"),)))
     assert [d.reason for d in done.plan.deletes] == ([reason] if reason else [])
 
@@ -305,7 +313,10 @@ def test_only_what_both_looks_say_is_deleted() -> None:
 
 def test_of_git_is_asked_what_no_spec_needs() -> None:
     observed = make_observed(make_job(NOW_TRAINED), make_job(GONE, number=2))
-    assert questions(make_desired(NOW_TRAINED), observed) == ({CLEAN.commit}, {"titles"})
+    assert questions(make_desired(NOW_TRAINED), observed) == (
+        frozenset({CLEAN.commit}),
+        frozenset({"titles"}),
+    )
     assert questions(make_desired(NOW_TRAINED, GONE), observed) == (frozenset(), frozenset())
 
 
@@ -378,4 +389,5 @@ def test_too_many_specs_gone_at_once_look_like_a_mistake(share: float, is_refuse
 
 def test_a_renamed_spec_is_not_gone() -> None:
     observed = make_observed(make_job(NOW_TRAINED))
-    assert pruning(observed, make_desired(make_training("new-name")), max_share=0.0)
+    renamed = make_desired(make_training("new-name"))
+    assert pruning(observed, renamed, max_share=0.0).plan.deletes == ()

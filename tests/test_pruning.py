@@ -74,20 +74,22 @@ def opened(folder: Path) -> Iterator[Shop]:
         place = Endpoint(onlooker.base_url, onlooker.base_url)
         provider = OpenAIProvider(place, "sk-any")
         numbers = iter(range(1000))
-        shop = Shop(
+        made = Shop(
             folder / "shop",
             onlooker,
             World(
-                connect=lambda _project: nullcontext(Connection(place, provider, provider)),
+                connect=lambda _project: nullcontext(
+                    Connection(place, provider, provider, provider)
+                ),
                 ledger=lambda _loaded: Ledger(FolderRecords(folder / "ledger")),
-                revision=lambda: shop.revision,
+                revision=lambda: made.revision,
                 nonce=lambda: f"nonce-{next(numbers)}",
                 sleep=lambda _seconds: None,
                 progress=lambda _upload, _count: None,
                 history=lambda _loaded, commits, _names: History(commits),
             ),
         )
-        yield shop
+        yield made
         provider.close()
 
 
