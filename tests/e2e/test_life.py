@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -68,6 +69,14 @@ class Life:
         """The model that a spec has now; not a part of the story."""
         return self.project.run("output", name).out.strip()
 
+    def asked(self, command: str) -> str:
+        """What a command tells programs; not a part of the story."""
+        return self.project.run(command, "-o", "json").out
+
+    def last_job(self) -> str:
+        """The job that was told last."""
+        return re.findall(r"ftjob-[A-Za-z0-9]{24}", "".join(self.told))[-1]
+
     def ends(self, step: str) -> None:
         """The step is told: compare it with its file."""
         text = NAMED.sub(self._name, TIME.sub("YYYY-MM-DD hh:mm:ssZ", "\n".join(self.told)))
@@ -107,6 +116,9 @@ def test_the_life_of_a_model(life: Life) -> None:
     lose_the_model(life)
     lose_the_job(life)
     rename(life)
+    remove(life)
+    prune(life)
+    bring_it_back(life)
 
 
 def train_it(life: Life) -> None:
@@ -137,12 +149,11 @@ def lose_the_model(life: Life) -> None:
 
 def lose_the_job(life: Life) -> None:
     life.spec("two", epochs=3)
-    told = life.run("apply", "--auto-approve", code=0)
-    assert "two" in told
-    job = life.project.run("status", "--target", "two", "-o", "json").out
-    [job_id] = set(re.findall(r"ftjob-[A-Za-z0-9]{24}", job))
-    life.by_hand("POST", f"/fine_tuning/jobs/{job_id}/cancel")
+    life.run("apply", "--auto-approve", code=0)
+    life.by_hand("POST", f"/fine_tuning/jobs/{life.last_job()}/cancel")
     life.run("status", code=0)
+    life.run("retry", "two", "--auto-approve", code=0)
+    life.later(HOUR)
     life.ends("4-job-cancelled-by-hand")
 
 
@@ -153,3 +164,23 @@ def rename(life: Life) -> None:
     life.project.commit()
     life.run("plan", "--target", "triage", "--detailed-exitcode", code=0)
     life.ends("5-rename")
+
+
+def remove(life: Life) -> None:
+    git(life.project.root, "rm", "-q", "specs/two.yaml")
+    life.project.commit()
+    life.run("plan", "--detailed-exitcode", code=0)
+    life.ends("6-remove")
+
+
+def prune(life: Life) -> None:
+    life.run("prune", "--keep", "0", "--auto-approve", code=0)
+    life.ends("7-prune")
+
+
+def bring_it_back(life: Life) -> None:
+    [job] = [o["job_id"] for o in json.loads(life.asked("plan"))["orphans"] if o["model"]][-1:]
+    life.run("import", job, code=0)
+    life.project.commit()
+    life.run("status", "--detailed-exitcode", code=0)
+    life.ends("8-import")
