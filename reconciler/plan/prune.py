@@ -22,6 +22,7 @@ from itertools import count
 
 from reconciler.errors import UsageError
 from reconciler.ownership import Mark, file_name, read_mark
+from reconciler.plan.generations import lived_names
 from reconciler.plan.guards import guard_doubts, guard_share
 from reconciler.plan.model import Delete, Plan
 from reconciler.plan.reasons import Reason
@@ -112,8 +113,13 @@ class _Scene:
     asked: Asked
 
     @cached_property
+    def lived(self) -> Mapping[str, str]:
+        """Each name of a spec, former ones included -> its run key."""
+        return lived_names(self.desired, self.observed.jobs)
+
+    @property
     def names(self) -> frozenset[str]:
-        return frozenset(name for t in self.desired.trainings for name in t.used_by)
+        return frozenset(self.lived)
 
     @cached_property
     def keys(self) -> frozenset[str]:
@@ -212,7 +218,7 @@ def _judged(scene: _Scene) -> Iterator[_Judged]:
         is_there = job.status is JobStatus.SUCCEEDED and scene.answers(job)
         if is_there and job.fine_tuned_model not in needed:
             needed.add(job.fine_tuned_model)  # each once
-            rank = next(ranks.setdefault(mark.name, count()))
+            rank = next(ranks.setdefault(scene.lived.get(mark.name, mark.name), count()))
             yield _judge(job, mark, rank, scene)
 
 

@@ -131,7 +131,9 @@ def train_it(life: Life) -> None:
 
 def edit_and_retrain(life: Life) -> None:
     life.spec(epochs=4)
-    life.run("apply", "--auto-approve", code=0)
+    life.run("plan", "--out", "../plan.json", code=0)
+    life.run("apply", "../plan.json", "--auto-approve", code=0)
+    life.run("apply", "../plan.json", "--auto-approve", code=3)
     life.later(HOUR)
     life.run("describe", "one", code=0)
     life.ends("2-edit")
