@@ -11,7 +11,7 @@ import pytest
 from reconciler.plan import Limits, Plan, Reason
 from reconciler.plan.calendar import Calendar
 from reconciler.policy import Rules, review
-from reconciler.spec import Fuses
+from reconciler.spec import Fuses, Policy
 from reconciler.state import ClosingKind, Endpoint, Health, JobStatus, Revision, Right, Sync
 from tests.make import (
     CLEAN,
@@ -42,9 +42,14 @@ def rules(**changes: Any) -> Rules:
     return replace(plain, **changes)
 
 
-def on(today: date = TODAY, **shutdown: str) -> Calendar:
+def on(today: date = TODAY) -> Calendar:
     """OpenAI's days, read on some day."""
-    return make_calendar(today=today, shutdown=shutdown)
+    return make_calendar(today=today)
+
+
+def told(model: str, day: str) -> Calendar:
+    """OpenAI's days, and its own word on one model."""
+    return make_calendar(shutdown={model: day})
 
 
 def plan_of(model: str = MINI, endpoint: Endpoint = OPENAI, count: int = 1) -> Plan:
@@ -307,22 +312,63 @@ def test_on_the_day_of_its_shutdown_a_base_is_gone(today: date, is_allowed: bool
 
 
 def test_the_endpoint_s_own_date_goes_before_the_catalog_s() -> None:
-    later = rules(calendar=on(**{NANO: "2027-01-14"}))
+    later = rules(calendar=told(NANO, "2027-01-14"))
     assert review(plan_of(NANO), later).creates
-    sooner = rules(calendar=on(**{MINI: "2026-11-21"}))
+    sooner = rules(calendar=told(MINI, "2026-11-21"))
     assert "2026-11-21" in review(plan_of(), sooner).resources[0].condition.message
 
 
 def test_the_endpoint_s_own_date_holds_at_an_endpoint_without_a_calendar() -> None:
-    told = rules(calendar=on(**{MINI: "2026-11-21"}))
-    assert reasons(review(plan_of(endpoint=GATEWAY), told)) == {Reason.PAST_DATE}
+    announced = rules(calendar=told(MINI, "2026-11-21"))
+    assert reasons(review(plan_of(endpoint=GATEWAY), announced)) == {Reason.PAST_DATE}
 
 
 def test_the_date_of_a_base_holds_for_what_was_trained_on_it() -> None:
-    told = rules(calendar=on(**{MINI: "2026-11-21"}))
-    assert reasons(review(plan_of(f"ft:{MINI}:acme::Ab1"), told)) == {Reason.PAST_DATE}
+    announced = rules(calendar=told(MINI, "2026-11-21"))
+    assert reasons(review(plan_of(f"ft:{MINI}:acme::Ab1"), announced)) == {Reason.PAST_DATE}
 
 
 @pytest.mark.parametrize("text", ["", "soon", "0000-00-00", "2027-01-14T00:00:00Z"])
 def test_a_date_in_another_form_does_not_stop_a_pass(text: str) -> None:
-    assert review(plan_of(), rules(calendar=on(**{MINI: text}))).creates
+    assert review(plan_of(), rules(calendar=told(MINI, text))).creates
+
+
+@pytest.mark.parametrize(
+    ("day", "least", "is_allowed"),
+    [
+        ("2026-12-06", None, True),
+        ("2026-12-05", None, False),
+        ("2026-12-05", 13, True),
+        ("2026-11-23", 1, True),
+        ("2026-11-23", 2, False),
+        ("2026-11-23", 0, True),
+    ],
+)
+def test_a_model_that_would_not_live_long_enough_is_not_trained(
+    day: str, least: int | None, is_allowed: bool
+) -> None:
+    policy = Policy() if least is None else Policy(min_useful_days=least)
+    reviewed = review(plan_of(), rules(calendar=told(MINI, day), policy=policy))
+    assert bool(reviewed.creates) is is_allowed
+
+
+def test_a_short_life_is_told_with_its_days_and_how_to_have_it_all_the_same() -> None:
+    brief = rules(calendar=told(MINI, "2026-11-23"))
+    condition = review(plan_of(), brief).resources[0].condition
+    assert condition.reason == Reason.SHORT_LIVED
+    assert condition.message == (
+        f"{MINI} serves until 2026-11-23, 1 day, and spec.policy.min_useful_days in "
+        "reconciler.yaml asks for 14"
+    )
+    assert condition.remedy.endswith("reconcile apply --target t0 --allow-short-lived")
+    assert review(plan_of(), replace(brief, allow_short_lived=True)).creates
+
+
+def test_what_is_past_its_date_is_not_to_be_had_by_force() -> None:
+    gone = rules(calendar=told(MINI, "2026-11-22"), allow_short_lived=True)
+    assert reasons(review(plan_of(), gone)) == {Reason.PAST_DATE}
+
+
+def test_a_model_without_a_last_day_lives_long_enough() -> None:
+    far = rules(calendar=make_calendar(GATEWAY), policy=Policy(min_useful_days=10_000))
+    assert review(plan_of(endpoint=GATEWAY), far).creates

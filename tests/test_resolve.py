@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from reconciler.errors import UsageError
 from reconciler.resolve import resolve, run_key
 from reconciler.spec import API_VERSION, FineTune, Project
-from reconciler.state import Loaded, LoadedSpec, Revision
+from reconciler.state import Binding, Loaded, LoadedSpec, Parent, Revision, Training
 from tests.make import make_facts, make_training
 
 PLAIN = make_training()
@@ -101,6 +102,18 @@ FROZEN = {
     "unicode suffix": (
         make_training(suffix="größe-猫-🐈"),
         "f942712dabdddf012288b800d56e3238d8e1dd5a4df005e75ab3a1b6742681f2",
+    ),
+    "chained": (
+        make_training(parent=Parent("any", "a" * 64)),
+        "3b4a7aa96a4965e1caaf0a6d127ceb2c31453a2ae0b28130b906145834a6a106",
+    ),
+    "chained at a step": (
+        make_training(parent=Parent("any", "a" * 64, 60)),
+        "22ac12eb1e12cf18ae663e18eeb957b3107c6bee1fab6db481cbef456ad0c28c",
+    ),
+    "chained, another base behind it": (
+        make_training(model="gpt-4.1-2025-04-14", parent=Parent("any", "a" * 64)),
+        "3b4a7aa96a4965e1caaf0a6d127ceb2c31453a2ae0b28130b906145834a6a106",
     ),
     "another name and path": (
         make_training("another", training=make_facts(path="x.jsonl")),
@@ -210,3 +223,133 @@ def test_a_target_that_names_no_spec_is_an_error_that_lists_the_names() -> None:
 
 def test_the_key_does_not_depend_on_the_key() -> None:
     assert run_key(replace(PLAIN, key="something else")) == PLAIN.key
+
+
+# ---- chains --------------------------------------------------------------------------------------
+
+
+def chain(parent: str, checkpoint: object = "last") -> dict[str, object]:
+    return {"from": parent, "checkpoint": checkpoint}
+
+
+def by_name(*specs: LoadedSpec) -> dict[str, Training]:
+    trainings = resolve(make_loaded(*specs)).trainings
+    return {name: training for training in trainings for name in training.used_by}
+
+
+def test_a_chained_spec_starts_from_its_parent_and_has_its_base() -> None:
+    told = by_name(make_spec("b", model=chain("a", 60)), make_spec("a", suffix="a"))
+    assert told["b"].parent == Parent("a", told["a"].key, 60)
+    assert told["b"].model == PLAIN.model
+    assert told["a"].parent is None
+    deeper = by_name(
+        make_spec("c", model=chain("b")), make_spec("b", model=chain("a")), make_spec("a", seed=3)
+    )
+    assert deeper["c"].parent == Parent("b", deeper["b"].key)
+    assert deeper["c"].model == PLAIN.model
+
+
+def test_a_child_s_key_changes_with_its_parent_s_and_with_what_it_selects() -> None:
+    parents = (make_spec("a"), make_spec("a", seed=1), make_spec("a", suffix="x"))
+    selected = (chain("a"), chain("a", 60), chain("a", 61))
+    keys = {
+        by_name(parent, make_spec("b", model=wanted))["b"].key
+        for parent in parents
+        for wanted in selected
+    }
+    assert len(keys) == 9
+    assert PLAIN.key not in keys
+
+
+def test_a_change_far_up_a_chain_is_a_change_of_all_that_rests_on_it() -> None:
+    links = (make_spec("b", model=chain("a")), make_spec("c", model=chain("b")))
+    before, after = by_name(make_spec("a"), *links), by_name(make_spec("a", seed=1), *links)
+    assert all(before[name].key != after[name].key for name in "abc")
+
+
+def test_a_parent_s_name_changes_nothing() -> None:
+    before = by_name(make_spec("a"), make_spec("c", model=chain("a")))
+    after = by_name(make_spec("b"), make_spec("c", model=chain("b")))
+    assert before["c"].key == after["c"].key
+
+
+def test_children_of_two_specs_of_one_training_share_one_as_well() -> None:
+    told = by_name(
+        *(make_spec("a"), make_spec("b")),
+        *(make_spec("c", model=chain("a")), make_spec("d", model=chain("b"))),
+    )
+    assert told["c"].used_by == ("c", "d")
+
+
+def test_a_long_chain_is_no_deep_recursion() -> None:
+    links = [make_spec(f"s{n}", model=chain(f"s{n - 1}")) for n in range(1, 2000)]
+    told = by_name(make_spec("s0"), *reversed(links))
+    assert len({training.key for training in told.values()}) == 2000
+
+
+# ---- specs that adopt ----------------------------------------------------------------------------
+
+ADOPT = {"job": "ftjob-1", "run_key": "c" * 64}
+
+
+def test_a_spec_without_data_has_the_key_that_git_names() -> None:
+    bare = make_spec("a", adopt=ADOPT)
+    told = by_name(replace(bare, training=None))["a"]
+    assert told.key == "c" * 64
+    assert told.adopted == ("ftjob-1",)
+
+
+def test_a_spec_with_data_has_the_key_of_its_data_whatever_git_names() -> None:
+    told = by_name(make_spec("a", adopt=ADOPT))["a"]
+    assert told.key == PLAIN.key
+    assert told.bindings == (Binding("ftjob-1", "c" * 64),)
+    assert told.adopted == ()
+    matching = by_name(make_spec("a", adopt={**ADOPT, "run_key": PLAIN.key}))["a"]
+    assert matching.adopted == ("ftjob-1",)
+
+
+def test_of_equal_specs_one_that_has_data_is_trained() -> None:
+    bare = replace(make_spec("a", adopt={**ADOPT, "run_key": PLAIN.key}), training=None)
+    (shared,) = resolve(make_loaded(bare, make_spec("b"))).trainings
+    assert shared.training == PLAIN.training
+    assert shared.used_by == ("a", "b")
+    assert shared.adopted == ("ftjob-1",)
+
+
+# ---- what shared specs allow ---------------------------------------------------------------------
+
+
+def shared(*specs: Mapping[str, object]) -> Training:
+    """One training of several specs that differ in what is not in its key."""
+    named = [make_spec(f"s{number}", **spec) for number, spec in enumerate(specs)]
+    (training,) = resolve(make_loaded(*named)).trainings
+    return training
+
+
+def test_a_shared_training_is_suspended_when_all_of_its_specs_are() -> None:
+    assert shared({"suspend": True}, {"suspend": True}).is_suspended
+    assert not shared({"suspend": True}, {}).is_suspended
+
+
+def test_of_two_words_on_a_drift_that_differ_neither_counts() -> None:
+    retrain, ignore = ({"on_drift": {"model_deleted": word}} for word in ("retrain", "ignore"))
+    both = shared({"lifecycle": retrain}, {"lifecycle": retrain}).lifecycle.on_drift
+    assert both.model_deleted == "retrain"
+    for other in (ignore, {}):
+        mixed = shared({"lifecycle": retrain}, {"lifecycle": other}).lifecycle.on_drift
+        assert mixed.model_deleted == "report"
+
+
+def test_one_spec_that_forbids_a_second_training_or_keeps_its_models_is_enough() -> None:
+    guarded = shared({"lifecycle": {"prevent_retrain": True}}, {}).lifecycle
+    assert guarded.prevent_retrain
+    assert guarded.on_remove == "retain"
+    assert shared({"lifecycle": {"on_remove": "prune"}}, {}).lifecycle.on_remove == "retain"
+    prune = {"lifecycle": {"on_remove": "prune"}}
+    assert shared(prune, prune).lifecycle.on_remove == "prune"
+
+
+def test_a_label_counts_when_all_specs_of_a_training_carry_it() -> None:
+    specs = (make_spec("a", {"team": "x", "tier": "y"}), make_spec("b", {"team": "z"}))
+    (training,) = resolve(make_loaded(*specs)).trainings
+    assert training.labels == ("team",)

@@ -63,7 +63,7 @@ def _by_table(case: Case) -> Decision:
         return after_claim(case, case.pending)
     if case.jobs:
         return after_jobs(case)
-    if case.is_changed:
+    if case.is_changed or case.had_model:  # marks may be dropped: then only that one was is known
         return create(case, Reason.SPEC_CHANGED, "the spec changed since its last training")
     return create(case, Reason.NOT_TRAINED, "nothing was trained for it yet")
 

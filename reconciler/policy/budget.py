@@ -60,10 +60,12 @@ def per_month(plan: Plan, rules: Rules) -> Refusals:
 def approval(plan: Plan, rules: Rules) -> Refusals:
     """A sum that a person has to say yes to, whatever else allows it."""
     above = rules.budget.approval_above
-    if rules.is_attended or above is None or (_usd(plan) <= above and not _unpriced(plan)):
+    unpriced = _unpriced(plan)
+    if rules.is_attended or above is None or (_usd(plan) <= above and not unpriced):
         return
+    known = f"{closely(_usd(plan))} for {_trainings(plan)}"
     message = (
-        f"{closely(_usd(plan))} for {_trainings(plan)}, and spec.budget.approval_above in "
+        f"{_unpriced_words(unpriced) if unpriced else known}, and spec.budget.approval_above in "
         f"reconciler.yaml wants a person's yes above {closely(above)}"
     )
     for create in first_in_line(plan):
