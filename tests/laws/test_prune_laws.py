@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from reconciler.errors import Guarded
 from reconciler.ownership import file_name, read_mark
+from reconciler.plan import Limits
 from reconciler.plan.prune import OLD_ENOUGH, REASONS, Asked, Pruning, make_pruning
-from reconciler.state import Binding, Desired, History, Job, Observed, Parent
-from tests.laws.worlds import NAMES, VARIANTS, WORLDS, World
-from tests.make import CLEAN, NOW, OWNER, make_training
+from reconciler.state import Binding, Desired, History, Job, JobStatus, Parent
+from tests.laws.worlds import NAMES, VARIANTS, World, desires, jobs, rights
+from tests.make import CLEAN, NOW, OWNER, make_facts, make_file, make_observed, make_training
 
 KEYS = [make_training("a", **fields).key for fields in VARIANTS]
 ALL = 1_000
@@ -20,55 +21,73 @@ ALL = 1_000
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """A world in which much may be pruned: chains, bindings, old files, all that is made known."""
-    world = draw(WORLDS)
-    observed = world.observed
-    jobs = tuple(_drawn_from(job, observed, draw) for job in observed.jobs)
-    closed = tuple(right for right in observed.rights if right.closing or draw(st.booleans()))
-    age = draw(st.sampled_from([0, OLD_ENOUGH - 1, OLD_ENOUGH]))
-    elsewhere = {name for job in jobs if not is_ours(job) for name in made_with(job)}
-    observed = replace(
-        observed,
-        jobs=jobs,
-        rights=closed,
-        models=frozenset(observed.models),
-        files=tuple(replace(file, created_at=NOW - age) for file in observed.files),
-        acknowledged=frozenset(job.id for job in jobs),
-        used_elsewhere=frozenset(elsewhere),
+    """A world in which much may be pruned: models, chains of them, old files, little in doubt."""
+    trained = [_trained(draw(jobs(number)), draw) for number in draw(st.permutations(range(6)))]
+    models = [job.fine_tuned_model for job in trained if job.fine_tuned_model]
+    seen = tuple(_made_from(job, trained, draw) for job in trained)
+    age = draw(st.sampled_from([OLD_ENOUGH, OLD_ENOUGH, OLD_ENOUGH - 1]))
+    contents = ("training", "more", "validation", "other")
+    stored = (make_file(make_facts(content), n) for n, content in enumerate(contents))
+    observed = make_observed(
+        *seen,
+        files=tuple(replace(file, created_at=NOW - age) for file in stored),
+        models=frozenset(models) - draw(st.frozensets(st.sampled_from(models), max_size=1))
+        if models
+        else frozenset(),
+        rights=draw(rights()) if draw(st.integers(0, 4)) == 4 else (),
+        acknowledged=frozenset(job.id for job in seen),
+        used_elsewhere=frozenset(n for job in seen if not is_ours(job) for n in made_with(job)),
     )
-    return replace(world, desired=_bound(world.desired, draw), observed=observed)
+    return World(
+        _bound(draw(desires().filter(lambda desired: desired.trainings)), draw), observed, Limits()
+    )
 
 
-def _drawn_from(job: Job, observed: Observed, draw: st.DrawFn) -> Job:
-    bases = [job.model, job.model, *sorted(observed.models)]
-    files = st.sampled_from(["file-0", "file-1", "file-2", "file-9"])
-    base = draw(st.sampled_from(bases)) + draw(st.sampled_from(["", "", ":ckpt-step-8"]))
-    return replace(
-        job, model=base, training_file=draw(files), validation_file=draw(st.none() | files)
-    )
+def _trained(job: Job, draw: st.DrawFn) -> Job:
+    """The job, mostly with a model."""
+    if draw(st.integers(0, 3)) == 3:
+        return job
+    model = f"ft:{job.model}:{OWNER}::{job.id}"
+    return replace(job, status=JobStatus.SUCCEEDED, fine_tuned_model=model)
+
+
+def _made_from(job: Job, others: list[Job], draw: st.DrawFn) -> Job:
+    """The job, with any files, trained on its base or on the model of an older one."""
+    files = st.sampled_from(["file-0", "file-1", "file-2", "file-3", "file-9"])
+    older = [o.fine_tuned_model for o in others if o.age_rank < job.age_rank and o.fine_tuned_model]
+    base = draw(st.sampled_from([job.model, job.model, *older]))
+    step = draw(st.sampled_from(["", "", ":ckpt-step-8"]))
+    held_out = draw(st.none() | files)
+    return replace(job, model=base + step, training_file=draw(files), validation_file=held_out)
 
 
 def _bound(desired: Desired, draw: st.DrawFn) -> Desired:
-    bindings = st.builds(Binding, st.sampled_from(["ftjob-0", "ftjob-3"]), st.sampled_from(KEYS))
-    parents = st.none() | st.builds(Parent, st.just("above"), st.sampled_from(KEYS))
+    bindings = st.builds(
+        Binding, st.sampled_from([f"ftjob-{n}" for n in range(6)]), st.sampled_from(KEYS)
+    )
+    parents = st.builds(Parent, st.just("above"), st.sampled_from(KEYS))
     trainings = (
-        replace(t, bindings=tuple(draw(st.lists(bindings, max_size=1))), parent=draw(parents))
-        for t in desired.trainings
+        replace(
+            training,
+            bindings=(draw(bindings),) if draw(st.booleans()) else (),
+            parent=draw(parents) if draw(st.booleans()) else None,
+        )
+        for training in desired.trainings
     )
     return replace(desired, trainings=tuple(trainings))
 
 
 ASKED = st.builds(
     Asked,
-    only=st.just(frozenset(REASONS)) | st.frozensets(st.sampled_from(REASONS)),
-    keep=st.integers(0, 2),
-    per_run=st.integers(1, 3) | st.just(ALL),
+    only=st.just(frozenset(REASONS)) | st.frozensets(st.sampled_from(REASONS), min_size=1),
+    keep=st.sampled_from([0, 0, 1, 2]),
+    per_run=st.just(ALL) | st.integers(1, 3),
     max_share=st.just(1.0),
 )
 HISTORIES = st.builds(
     History,
-    ancestors=st.sampled_from([frozenset({CLEAN.commit})] * 3 + [frozenset()]),
-    on_remove=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["prune", "retain"])),
+    ancestors=st.sampled_from([frozenset({CLEAN.commit})] * 4 + [frozenset()]),
+    on_remove=st.sampled_from([dict.fromkeys(NAMES, "prune"), {"b": "prune", "c": "retain"}]),
 )
 
 
