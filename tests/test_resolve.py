@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -319,7 +320,7 @@ def test_of_equal_specs_one_that_has_data_is_trained() -> None:
 # ---- what shared specs allow ---------------------------------------------------------------------
 
 
-def shared(*specs: Mapping[str, object]) -> Training:
+def shared(*specs: Mapping[str, Any]) -> Training:
     """One training of several specs that differ in what is not in its key."""
     named = [make_spec(f"s{number}", **spec) for number, spec in enumerate(specs)]
     (training,) = resolve(make_loaded(*named)).trainings

@@ -75,7 +75,8 @@ class Life:
 
     def last_job(self) -> str:
         """The job that was told last."""
-        return re.findall(r"ftjob-[A-Za-z0-9]{24}", "".join(self.told))[-1]
+        *_, last = re.finditer(r"ftjob-[A-Za-z0-9]{24}", "".join(self.told))
+        return last[0]
 
     def ends(self, step: str) -> None:
         """The step is told: compare it with its file."""

@@ -22,7 +22,9 @@ ALL = 1_000
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """A world in which much may be pruned: models, chains of them, old files, little in doubt."""
-    trained = [_trained(draw(jobs(number)), draw) for number in draw(st.permutations(range(6)))]
+    desired = draw(desires().filter(lambda desired: desired.trainings))
+    numbers = draw(st.permutations(range(6)))
+    trained = [_trained(draw(jobs(number, desired.trainings)), draw) for number in numbers]
     models = [job.fine_tuned_model for job in trained if job.fine_tuned_model]
     seen = tuple(_made_from(job, trained, draw) for job in trained)
     age = draw(st.sampled_from([OLD_ENOUGH, OLD_ENOUGH, OLD_ENOUGH - 1]))
@@ -38,9 +40,7 @@ def worlds(draw: st.DrawFn) -> World:
         acknowledged=frozenset(job.id for job in seen),
         used_elsewhere=frozenset(n for job in seen if not is_ours(job) for n in made_with(job)),
     )
-    return World(
-        _bound(draw(desires().filter(lambda desired: desired.trainings)), draw), observed, Limits()
-    )
+    return World(_bound(desired, draw), observed, Limits())
 
 
 def _trained(job: Job, draw: st.DrawFn) -> Job:
