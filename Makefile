@@ -35,6 +35,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/odd_texts.py
 	$(BIN)/python benchmarks/datasets.py 1000ex 100MB 512MB
+	$(BIN)/python benchmarks/plans.py
 
 big: .venv/dev.stamp
 	$(BIN)/python benchmarks/large_file.py

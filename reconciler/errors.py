@@ -4,10 +4,12 @@
     ├── UsageError                  the command line: call again, corrected
     ├── InvalidInput                specs or datasets: fix each listed Problem
     ├── SettingsError               key, endpoint, Project: fix the settings
+    │   └── KeyRefused              the endpoint doesn't accept the key: set one that holds
     ├── UnreadyModel                a model or job was asked for that isn't there yet: see status
     ├── LedgerError                 the ledger can't be read or written: fix disk, token or network
     ├── WorkerLost                  a process that checked data was ended: give it more memory
     ├── StalePlan                   what was approved is no longer what would be done: plan again
+    ├── Guarded                     nothing may be deleted: do what the message names, then prune
     ├── DatasetChanged              a file changed between check and upload: run again
     └── ProviderError               the endpoint
         ├── ScanIncomplete          a list may not be whole: nothing is created; run again
@@ -109,6 +111,10 @@ class SettingsError(ReconcileError):
     """The key, the endpoint or the Project's settings are missing or contradict each other."""
 
 
+class KeyRefused(SettingsError):
+    """The endpoint doesn't accept the key, or not for this organisation or project."""
+
+
 class UnreadyModel(ReconcileError):
     """A command needs a model or a job that this spec doesn't have yet."""
 
@@ -119,6 +125,10 @@ class LedgerError(ReconcileError):
 
 class StalePlan(ReconcileError):
     """A plan was approved, and by now the decisions for its trainings are others."""
+
+
+class Guarded(ReconcileError):
+    """Nothing is deleted, for what is known doesn't prove that it may be."""
 
 
 class DatasetChanged(ReconcileError):

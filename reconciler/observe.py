@@ -38,7 +38,7 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
     book = ledger.read(endpoint.id)
     jobs = _by_id(reader.jobs(owner=desired.owner))
     jobs |= _by_id(_named(reader, _names(book.rights, desired), jobs))
-    listed = reader.models()
+    listed = reader.models({job.fine_tuned_model for job in jobs.values() if job.fine_tuned_model})
     files = tuple(reader.files())
     return Observed(
         endpoint=endpoint,
@@ -66,14 +66,18 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
     keys = {training.key for training in desired.trainings}
     known = {job.id: job for job in observed.jobs}
     found: dict[str, Job] = {}
+    elsewhere: set[str] = set()
     latest_unmarked = 0
     for job in reader.jobs():
         if job.id in known or _bears(job, keys, desired):
             found[job.id] = job
+        if not _is_marked(job, desired):
+            elsewhere.update(_made_with(job))
         if read_mark(job) is None:
             latest_unmarked = max(latest_unmarked, job.created_at)
     jobs = known | found
-    models = observed.models | set(_answering(reader, found.values(), {}))
+    new = (job for job in found.values() if job.fine_tuned_model not in observed.models)
+    models = observed.models | set(_answering(reader, new, {}))
     return replace(
         observed,
         taken_at=began,
@@ -81,6 +85,7 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
         files=tuple(file for file in reader.files() if is_our_file(file, desired.owner)),
         models=frozenset(models),
         latest_unmarked=latest_unmarked,
+        used_elsewhere=frozenset(elsewhere),
         is_complete=True,
     )
 
@@ -88,6 +93,16 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
 def _bears(job: Job, keys: set[str], desired: Desired) -> bool:
     mark = read_mark(job)
     return mark is not None and (mark.owner == desired.owner or mark.key in keys)
+
+
+def _is_marked(job: Job, desired: Desired) -> bool:
+    mark = read_mark(job)
+    return mark is not None and mark.owner == desired.owner
+
+
+def _made_with(job: Job) -> Iterator[str]:
+    """The files and the model that a job names."""
+    yield from filter(None, (job.model, job.training_file, job.validation_file))
 
 
 def _names(rights: Iterable[Right], desired: Desired) -> Iterator[str]:

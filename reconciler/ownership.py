@@ -38,8 +38,8 @@ Fields = Mapping[str, object]
 class Mark:
     """What a job's metadata says about its origin.
 
-    ``fields`` are the training fields it had; ``tokens`` the billable tokens it was expected to
-    take, 0 if that was not written.
+    ``tokens`` are the billable tokens it was expected to take, 0 if that was not written;
+    ``written`` the training fields it had, as JSON.
     """
 
     owner: str
@@ -49,7 +49,12 @@ class Mark:
     name: str
     commit: str
     tokens: int
-    fields: Fields
+    written: str
+
+    @property
+    def fields(self) -> Fields:
+        """The training fields it had; empty if they were not written, or are damaged."""
+        return _read_fields(self.written)
 
 
 def training_fields(training: Training) -> dict[str, object]:
@@ -102,7 +107,7 @@ def read_mark(job: Job) -> Mark | None:
         name=data.get(NAME, ""),
         commit=data.get(COMMIT, ""),
         tokens=_whole(data.get(TOKENS, ""), 0),
-        fields=_read_fields(data.get(SPEC, "")),
+        written=data.get(SPEC, ""),
     )
 
 

@@ -233,7 +233,7 @@ class FineTuneSpec(Document):
         Field(
             None,
             validate_default=True,
-            description="the data to train on; optional only beside adopt",
+            description="the data; optional only beside adopt",
         )
     )
     method: Literal["supervised", "dpo"] = "supervised"

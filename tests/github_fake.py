@@ -253,6 +253,7 @@ def served(github: FakeGithub) -> Iterator[str]:
 def _handler(github: FakeGithub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else each body waits 40 ms behind its headers
 
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)

@@ -17,6 +17,11 @@ ROW = re.compile(
 RATIO = re.compile(r"^  (wall|CPU|memory|again) +(\d+\.\d+) x of (.+)$", re.MULTILINE)
 
 
+PLAN = re.compile(
+    r"^  (\d+ specs, [a-z ]+?) +([\d.]+) s +([\d.]+) s +([\d.]+) MB +(\d+) calls$", re.MULTILINE
+)
+
+
 def run(script: str, *arguments: str | Path) -> str:
     """What a benchmark prints."""
     command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
@@ -61,3 +66,14 @@ def test_real_data_are_mixed_in_each_line_with_a_number_of_its_own(tmp_path: Pat
     lines = made(tmp_path / "mixed.jsonl", "100ex", "--data", folder).read_text("utf-8")
     assert "Real? [" in lines
     assert len(set(lines.splitlines())) == 100
+
+
+def test_plans_are_measured_against_jobs_that_make_them_say_what_they_must() -> None:
+    printed = run(*("plans.py", "--specs", "3", "--jobs", "250", "--files", "12", "--repeat", "1"))
+    rows = {name: (float(cpu), calls) for name, _wall, cpu, _memory, calls in PLAN.findall(printed)}
+    assert printed.startswith("250 jobs, 12 files, made in ")
+    assert list(rows) == ["3 specs, cold", "3 specs, nothing to do", "3 specs, one to train"]
+    assert all(cpu > 0 for cpu, _calls in rows.values())
+    filtered, scanned = (int(calls) for _cpu, calls in list(rows.values())[1:])
+    assert filtered >= 2, "our jobs, which are on one page, and the models"
+    assert scanned >= filtered + 3, "the three pages of everybody's"

@@ -38,7 +38,7 @@ def test_until_it_says_so_the_bill_is_what_was_expected() -> None:
 
 
 def test_a_job_that_failed_costs_nothing_unless_the_service_says_so() -> None:
-    assert bill_of(job(JobStatus.FAILED), LISTED) == Bill(0, 0.0, is_final=False)
+    assert bill_of(job(JobStatus.FAILED), LISTED) == Bill(0, 0.0, is_final=True)
     billed = job(JobStatus.FAILED, trained_tokens=10_000)
     assert bill_of(billed, LISTED) == Bill(10_000, 0.03, is_final=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import chdir, nullcontext
+from contextlib import chdir, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from itertools import count
@@ -46,6 +46,7 @@ class Scene:
     world: World
     relay: Relay
     revision: Revision
+    sandbox_url: str
 
     def spec(self, name: str = "one", epochs: int = 2) -> None:
         path = self.request.root / f"specs/{name}.yaml"
@@ -65,12 +66,19 @@ def quiet(_outcome: Outcome) -> None:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    with opened(tmp_path) as scene:
+        yield scene
+
+
+@contextmanager
+def opened(tmp_path: Path, speed: float = 400.0) -> Iterator[Scene]:
+    """A project with one spec, at a sandbox whose clock runs so fast."""
     root = tmp_path / "shop"
     (root / "specs").mkdir(parents=True)
     (root / "data").mkdir()
     (root / "data/one.jsonl").write_text("".join(lines_of(12, "answer")))
     with (
-        embedded(tmp_path / "sandbox", 400.0, words) as sandbox,
+        embedded(tmp_path / "sandbox", speed, words) as sandbox,
         relay_to(sandbox.base_url) as relay,
     ):
         endpoint = Endpoint("sandbox:test", relay.base_url)
@@ -80,7 +88,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             provider=provider,
             request=Request(root, is_attended=True),
             world=World(
-                connect=lambda _project: nullcontext(Connection(endpoint, provider, provider)),
+                connect=lambda _project: nullcontext(
+                    Connection(endpoint, provider, provider, provider)
+                ),
                 ledger=lambda _loaded: Ledger(FolderRecords(tmp_path / "ledger")),
                 revision=lambda: made.revision,
                 nonce=lambda: f"nonce-{next(numbers)}",
@@ -89,6 +99,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             ),
             relay=relay,
             revision=Revision(),
+            sandbox_url=sandbox.base_url,
         )
         made.spec()
         yield made
@@ -115,7 +126,7 @@ def test_a_pass_with_nothing_to_do_asks_little(scene: Scene) -> None:
     scene.relay.sent.clear()
     look(scene.request, scene.world)
     paths = [sent.path.partition("?")[0] for sent in scene.relay.sent]
-    assert paths == ["/v1/fine_tuning/jobs", "/v1/models"]
+    assert paths == ["/v1/fine_tuning/jobs", "/v1/models", "/v1/files"]
 
 
 def test_a_checkout_that_moves_after_the_plan_creates_nothing(scene: Scene) -> None:

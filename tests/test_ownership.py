@@ -16,6 +16,7 @@ from reconciler.ownership import (
     SPEC,
     TOKENS,
     VALUE_LIMIT,
+    earliest_usable,
     file_name,
     is_our_file,
     is_same_file,
@@ -122,6 +123,20 @@ def test_an_upload_is_the_dataset_if_name_size_and_status_agree() -> None:
     assert not is_same_file(replace(upload, bytes=facts.bytes - 1), ACME, facts)
     assert not is_same_file(replace(upload, is_usable=False), ACME, facts)
     assert not is_same_file(upload, ACME, make_facts("other"))
+
+
+def test_of_files_that_are_alike_every_runner_takes_the_earliest() -> None:
+    upload = make_file(make_facts())
+    first, twin = (replace(upload, id=f"file-{n}", created_at=5) for n in (1, 2))
+    others = [
+        replace(upload, id="file-0", created_at=9),
+        replace(upload, created_at=1, is_usable=False),
+        replace(upload, created_at=1, bytes=upload.bytes + 1),
+        replace(upload, created_at=1, name="another"),
+    ]
+    for files in ([first, twin, *others], [*others, twin, first]):
+        assert earliest_usable(files, upload.name, upload.bytes) == first
+    assert earliest_usable(others[1:], upload.name, upload.bytes) is None
 
 
 @given(owner=NAMES)

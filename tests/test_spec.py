@@ -36,6 +36,7 @@ def test_what_is_left_out_has_the_defaults() -> None:
     spec = read().spec
     assert (spec.method, spec.suffix, spec.seed) == ("supervised", None, None)
     assert spec.hyperparameters.declared() == {}
+    assert spec.dataset is not None
     assert (spec.dataset.training, spec.dataset.validation) == ("train.jsonl", None)
 
 

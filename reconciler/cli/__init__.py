@@ -5,6 +5,9 @@
     models    status, drift, describe, events, wait, output, chat
     jobs      cancel, pause, resume
     repairs   settle, unfreeze, retry
+    importing import
+    pruning   prune
+    doctor    doctor
     tools     schema, sandbox, demo, ci
     options   the options that commands share        world     environment -> the engine's World
     terminal  asking, progress, printing             exits     outcome -> exit code
@@ -18,7 +21,7 @@ import sys
 
 import typer
 
-from reconciler.cli import data, jobs, models, passes, repairs, tools
+from reconciler.cli import data, doctor, importing, jobs, models, passes, pruning, repairs, tools
 from reconciler.cli.exits import Exit
 
 __all__ = ["main"]
@@ -33,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (passes, data, models, jobs, repairs, tools):
+for module in (passes, data, models, jobs, repairs, importing, pruning, doctor, tools):
     module.add_to(app)
 
 _NOT_FOR_THE_PASS = ("-h", "--help", "--version")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from reconciler.engine import Pass
+    from reconciler.engine import Pass, Pruned
     from reconciler.errors import ReconcileError
 
 
@@ -41,6 +41,15 @@ def of_pass(seen: Pass, *, is_detailed: bool, is_dry: bool) -> Exit:
     return Exit.DONE
 
 
+def of_prune(done: Pruned) -> Exit:
+    """The code of a prune."""
+    from reconciler.apply import Result
+
+    if any(outcome.result is Result.FAILED for outcome in done.outcomes):
+        return Exit.ERROR
+    return Exit.DONE if done.is_approved else Exit.HELD
+
+
 def worse(first: Exit, second: Exit) -> Exit:
     """Of two codes the one that goes before, in the order of design.md."""
     order = (Exit.ERROR, Exit.HELD, Exit.CHANGES, Exit.DONE)
@@ -49,13 +58,13 @@ def worse(first: Exit, second: Exit) -> Exit:
 
 def explain(error: ReconcileError) -> Exit:
     """Print an error of ours for people on stderr; its code."""
-    from reconciler.errors import InvalidInput, StalePlan, UsageError, redact
+    from reconciler.errors import Guarded, InvalidInput, StalePlan, UsageError, redact
     from reconciler.report.problems import problems_text
 
     if isinstance(error, InvalidInput):
         typer.echo(problems_text(error.problems), err=True)
     else:
         typer.echo(f"error: {redact(str(error))}", err=True)
-    if isinstance(error, StalePlan):
+    if isinstance(error, StalePlan | Guarded):
         return Exit.HELD
     return Exit.USAGE if isinstance(error, UsageError) else Exit.ERROR

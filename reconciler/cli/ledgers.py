@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.ledger import FolderRecords, Ledger, Records
+from reconciler.ledger.lifetime import (
+    DIES_WITH_THE_MACHINE,
+    OUTLIVES_IT,
+    in_force,
+    is_short_lived,
+)
 from reconciler.ledger.mounts import MOUNTS, refuse_network
 from reconciler.spec import FolderLedger, GithubLedger, LedgerSettings
 from reconciler.state import Loaded
@@ -18,13 +24,6 @@ if TYPE_CHECKING:
 
 PRIVATE = ".reconciler"
 """Folder of the project that holds sandbox state and, by default, the ledger; never committed."""
-
-DIES_WITH_THE_MACHINE = (
-    "the ledger is a folder of this machine, and CI is set: where the machine ends with the job, a "
-    "reply that is lost in its last seconds is no longer held for you; in reconciler.yaml declare "
-    "spec.ledger: {kind: github} to keep it in the repository, or {kind: dir, on_network: true} "
-    "with the path of a folder that outlives the machine"
-)
 
 
 class Ledgers(ExitStack):
@@ -51,11 +50,9 @@ class Ledgers(ExitStack):
         Raises:
             SettingsError: what it needs is missing, or its folder is on a network file system.
         """
-        # In a sandbox nothing costs money, so any folder will do.
-        trial = FolderLedger(on_network=True)
-        settings = trial if self._is_sandbox else loaded.project.spec.ledger
-        if not self._is_sandbox and self._warn and is_short_lived(settings, os.environ):
-            self._warn(DIES_WITH_THE_MACHINE)
+        settings = in_force(loaded.project.spec.ledger, is_sandbox=self._is_sandbox)
+        if self._warn and is_short_lived(settings, os.environ):
+            self._warn(f"{DIES_WITH_THE_MACHINE}; {OUTLIVES_IT}")
             self._warn = None
         return Ledger(self._records(settings, Path(loaded.root)))
 
@@ -88,12 +85,6 @@ class Ledgers(ExitStack):
             self.enter_context(records.api.client)
             self._github = (settings, records)
         return self._github[1]
-
-
-def is_short_lived(settings: LedgerSettings, environment: Mapping[str, str]) -> bool:
-    """Whether the ledger may end with the machine: a folder of its own, on a runner of a CI."""
-    is_ci = environment.get("CI", "").lower() not in ("", "false", "0")
-    return is_ci and isinstance(settings, FolderLedger) and not settings.on_network
 
 
 def private_folder(root: Path) -> Path:

@@ -174,29 +174,34 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
         show_plan(seen, manner.output)
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=False)
     if is_waiting:
-        code = exits.worse(code, follow(scope, request, manner))
-        return _children(scope, request, manner, seen) if _goes_on(seen, code) else code
+        children = _children(seen)
+        code = exits.worse(code, follow(scope, request, manner, children=children))
+        if children and code in (Exit.DONE, Exit.CHANGES):
+            request = replace(request, retry=frozenset(), saved=None)
+            return change(scope, request, replace(manner, approved=children))
+        return code
     _say_what_is_next(seen, scope)
     return code
 
 
-def _goes_on(seen: Pass, code: Exit) -> bool:
-    """Whether trainings of a chain may follow now: what they start from has just been made."""
+def _children(seen: Pass) -> frozenset[str]:
+    """The next trainings of chains, by run key: the plan that was agreed to named them and their
+    price, and what they start from is being made."""
     has_trained = seen.plan.waits or any(outcome.job_id for outcome in seen.outcomes)
-    return bool(seen.plan.later and has_trained and code in (Exit.DONE, Exit.CHANGES))
+    return frozenset(create.key for create in seen.plan.later if has_trained)
 
 
-def _children(scope: Scope, request: Request, manner: Manner, seen: Pass) -> int:
-    """The next trainings of the chains: the plan that was agreed to named them and their price."""
-    agreed = frozenset(create.key for create in seen.plan.later)
-    request = replace(request, retry=frozenset(), saved=None)
-    return change(scope, request, replace(manner, approved=agreed))
-
-
-def follow(scope: Scope, request: Request, manner: Manner, deadline: float | None = None) -> Exit:
+def follow(
+    scope: Scope,
+    request: Request,
+    manner: Manner,
+    deadline: float | None = None,
+    children: frozenset[str] = frozenset(),
+) -> Exit:
     """Follow the trainings under way until they end; shows how everything stands then.
 
-    Who waits wants models: one that failed, was cancelled, or is missing is an error.
+    Who waits wants models: one that failed, was cancelled, or is missing is an error; but for
+    ``children``, the run keys of those whose turn comes next.
     """
     from reconciler.cli.world import open_world
     from reconciler.engine import wait
@@ -211,7 +216,8 @@ def follow(scope: Scope, request: Request, manner: Manner, deadline: float | Non
         terminal.tell("still under way: the time to wait is over")
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=True)
     has_failed = any(job.status is not JobStatus.SUCCEEDED for job in ended)
-    return Exit.ERROR if has_failed or seen.plan.having(Health.MISSING) else code
+    is_missing = any(r.key not in children for r in seen.plan.having(Health.MISSING))
+    return Exit.ERROR if has_failed or is_missing else code
 
 
 def show_status(seen: Pass, output: Format) -> None:

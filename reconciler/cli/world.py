@@ -15,7 +15,7 @@ from reconciler.cli.turns import one_at_a_time
 from reconciler.dataset.cache import open_cache
 from reconciler.engine import World
 from reconciler.errors import SettingsError
-from reconciler.load import read_revision
+from reconciler.load import read_history, read_revision
 from reconciler.providers.protocol import Connection
 from reconciler.spec import Project, ProviderPin
 from reconciler.state import Endpoint
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from reconciler.cli.terminal import Screen
 
 OPENAI = "https://api.openai.com/v1"
+EMBEDDED = Endpoint("sandbox:", "")
+"""The embedded sandbox before it runs: it has neither a name nor an address yet."""
 
 
 @contextmanager
@@ -49,6 +51,9 @@ def open_world(
             nonce=lambda: secrets.token_hex(16),
             sleep=time.sleep,
             progress=screen.sent,
+            history=lambda loaded, commits, names: read_history(
+                scope.root, loaded.project.spec.specs, commits, names
+            ),
             examined=screen.examined,
             cache=open_cache(os.environ),
             turn=lambda: one_at_a_time(lambda: private_folder(scope.root) / "uploading.lock"),
@@ -143,6 +148,6 @@ def _provider(endpoint: Endpoint, key: str) -> Iterator[Connection]:
     set_on_retry_hooks([])  # its log lines, "stamina.retry_scheduled", say nothing to people
     provider = OpenAIProvider(endpoint, key)
     try:
-        yield Connection(endpoint, provider, provider)
+        yield Connection(endpoint, provider, provider, provider)
     finally:
         provider.close()

@@ -28,6 +28,7 @@ from reconciler.resolve import resolve
 from reconciler.spec import Project
 from reconciler.state import (
     Desired,
+    History,
     Job,
     Loaded,
     Observed,
@@ -40,6 +41,7 @@ LOOK_AGAIN = 60
 
 Approve = Callable[[Plan], bool]
 Tell = Callable[[Outcome], None]
+Recall = Callable[[Loaded, frozenset[str], frozenset[str]], History]
 Listen = Callable[[Job, tuple[Event, ...]], None]
 
 
@@ -82,6 +84,7 @@ class World:
         nonce: a fresh unguessable text.
         sleep: waits that many seconds.
         progress: told the bytes of an upload as they leave.
+        history: what Git tells of these commits, and of the specs of these names, which are gone.
         examined: told how far datasets were examined.
         cache: where facts of datasets are kept between runs; None for nowhere.
         turn: entered for each upload: one runner at a time, as far as anybody can tell.
@@ -93,6 +96,7 @@ class World:
     nonce: Callable[[], str]
     sleep: Callable[[float], None]
     progress: Progress
+    history: Recall = lambda _loaded, _commits, _names: History()
     examined: Examined = lambda _path, _size, _count: None
     cache: FactsCache | None = None
     turn: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -118,13 +122,7 @@ def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> P
         StalePlan: what was approved or saved is no longer the right answer; nothing was sent.
         ReconcileError: any other reason to stop, in words; nothing more was sent.
     """
-    loaded = load(
-        request.root,
-        request.folders,
-        count_tokens=True,
-        cache=world.cache,
-        progress=world.examined,
-    )
+    loaded = loaded_by(request, world)
     desired = resolve(loaded, targets=request.targets, labels=request.labels)
     with world.connect(loaded.project) as connection:
         scene = Scene(request, loaded, desired, connection, world.ledger(loaded))
@@ -137,9 +135,21 @@ def reconcile(request: Request, world: World, approve: Approve, tell: Tell) -> P
         if connection.reader.now() - asked_at > LOOK_AGAIN:
             observed, plan = _unchanged(plan, *planned(scene))
         outcomes = tuple(
-            _told(outcome, tell) for outcome in apply(plan, effects(request, world, scene))
+            told(outcome, tell) for outcome in apply(plan, effects(request, world, scene))
         )
         return Pass(loaded, desired, observed, plan, outcomes)
+
+
+def loaded_by(request: Request, world: World) -> Loaded:
+    """What the disk holds. Raises InvalidInput for whatever is wrong with it."""
+    return load(
+        request.root,
+        request.folders,
+        count_tokens=True,
+        cache=world.cache,
+        progress=world.examined,
+        revision=world.revision,
+    )
 
 
 def look(request: Request, world: World) -> Pass:
@@ -162,10 +172,10 @@ def planned(scene: Scene) -> tuple[Observed, Plan]:
     """The middle of a pass: observe, diff, plan, review."""
     reader, desired = scene.connection.reader, scene.desired
     observed = observe(reader, scene.ledger, scene.connection.endpoint, desired)
-    plan = _decide(scene, observed)
+    plan = decide(scene, observed)
     if plan.creates:  # what isn't there is created only after every job was looked at
         observed = prove_absence(reader, observed, desired)
-        plan = _decide(scene, observed)
+        plan = decide(scene, observed)
     plan = review(plan, _rules(scene, observed))
     if scene.request.folders:  # a part of the specs can't tell what none of them needs
         plan = replace(plan, orphans=())
@@ -174,7 +184,8 @@ def planned(scene: Scene) -> tuple[Observed, Plan]:
     return observed, with_data_changes(plan, scene.request.root)
 
 
-def _decide(scene: Scene, observed: Observed) -> Plan:
+def decide(scene: Scene, observed: Observed) -> Plan:
+    """The plan of what was observed, before any review."""
     settings = scene.loaded.project.spec
     return make_plan(
         scene.desired,
@@ -222,7 +233,8 @@ def effects(request: Request, world: World, scene: Scene) -> Effects:
     )
 
 
-def _told(outcome: Outcome, tell: Tell) -> Outcome:
+def told(outcome: Outcome, tell: Tell) -> Outcome:
+    """The same outcome, once somebody was told of it."""
     tell(outcome)
     return outcome
 

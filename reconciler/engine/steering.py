@@ -22,7 +22,7 @@ class Steer(StrEnum):
 
 FROM = {
     Steer.CANCEL: frozenset(status for status in JobStatus if not status.is_terminal),
-    Steer.PAUSE: frozenset({JobStatus.VALIDATING_FILES, JobStatus.QUEUED, JobStatus.RUNNING}),
+    Steer.PAUSE: frozenset({JobStatus.QUEUED, JobStatus.RUNNING}),
     Steer.RESUME: frozenset({JobStatus.PAUSED}),
 }
 """The statuses from which each can be asked for."""

@@ -31,7 +31,7 @@ def describe(request: Request, world: World, name: str) -> Story:
         resource=resource,
         training=training,
         job=job,
-        generations=generations(training, seen.plan.owner, seen.observed, tariff),
+        generations=generations(training, seen.desired, seen.observed, tariff),
         events=tuple(EventLine(e.created_at, e.level, e.message) for e in events[-SHOWN:]),
         metrics=_last_metrics(events),
     )

@@ -5,6 +5,7 @@ the guarantee against a second payment while a reply is lost, nothing else. Reco
 
     Ledger      claims, closings, acknowledgements as records; whose claim stands (this module)
     records     what a back-end must do: put a record if there is none, read, list
+    lifetime    which ledger is in force, and whether it outlives its machine
     folder      a folder that all runners share              github    git refs of a repository
 
 Names of the records, the same in every back-end::

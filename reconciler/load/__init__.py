@@ -12,7 +12,16 @@
 
 from reconciler.load.datasets import Progress as Examined
 from reconciler.load.files import find_root
-from reconciler.load.revision import read_revision
-from reconciler.load.stage import load
+from reconciler.load.past import read_history
+from reconciler.load.revision import is_shallow, read_revision
+from reconciler.load.stage import load, load_project
 
-__all__ = ["Examined", "find_root", "load", "read_revision"]
+__all__ = [
+    "Examined",
+    "find_root",
+    "is_shallow",
+    "load",
+    "load_project",
+    "read_history",
+    "read_revision",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess  # git is asked by its command, with fixed arguments
+from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.state import Revision
@@ -24,6 +25,7 @@ _STATUS = (
     ".",
     ":(exclude).reconciler",
 )
+_SHALLOW = ("git", "rev-parse", "--is-shallow-repository")
 _HEAD = "# branch.oid "
 _NO_COMMIT = "(initial)"
 # A Git hook sets these for its own repository; the folder alone shall decide.
@@ -48,15 +50,26 @@ def read_revision(root: Path) -> Revision:
     """
     if not _is_checkout(root):
         return Revision()
+    lines = _told(_STATUS, root)
+    return _UNTOLD if lines is None else _read(lines)
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the clone lacks a part of its history. False where Git can't tell."""
+    return _told(_SHALLOW, root) == ["true"]
+
+
+def _told(question: Sequence[str], root: Path) -> list[str] | None:
+    """The lines that Git answers; None if it can't."""
     try:
         answer = subprocess.run(  # noqa: S603  # no shell, fixed arguments
-            _STATUS, cwd=root, env=environment(), capture_output=True, timeout=TIMEOUT, check=False
+            question, cwd=root, env=environment(), capture_output=True, timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return _UNTOLD
+        return None
     if answer.returncode:
-        return _UNTOLD
-    return _read(answer.stdout.decode("utf-8", "replace").splitlines())
+        return None
+    return answer.stdout.decode("utf-8", "replace").splitlines()
 
 
 def _read(lines: list[str]) -> Revision:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from reconciler.catalog import load_catalog
@@ -28,18 +28,20 @@ from reconciler.load.flaw import Flaw, Place, printable
 from reconciler.load.paths import existing_folder, name_flaw
 from reconciler.load.revision import read_revision
 from reconciler.spec import API_VERSION, FineTune, Metadata, Project
-from reconciler.state import Loaded, LoadedSpec
+from reconciler.state import Loaded, LoadedSpec, Revision
 
 _DEFAULT_FOLDER = "specs"
 
 
-def load(
+def load(  # noqa: PLR0913  # the disk, and all that a caller may bring to it
     root: Path,
     folders: Sequence[Path] | None = None,
     *,
     count_tokens: bool,
     cache: FactsCache | None = None,
     progress: Progress = lambda _path, _size, _examined: None,
+    may_be_empty: bool = False,
+    revision: Callable[[], Revision] | None = None,
 ) -> Loaded:
     """Everything that a pass needs from disk.
 
@@ -49,6 +51,8 @@ def load(
         count_tokens: whether datasets are tokenised; else their facts have no tokens.
         cache: where facts of datasets are kept between runs; None reads every file anew.
         progress: told how far datasets were examined.
+        may_be_empty: whether a project without a single spec is no problem.
+        revision: the checkout's; without it Git is asked.
 
     Raises:
         InvalidInput: every problem of every file, sorted, the warnings among them.
@@ -57,7 +61,7 @@ def load(
     root = root.resolve()
     # Git is asked before the files are read. The engine asks again before it sends anything, so
     # that the two answers enclose the reading.
-    revision = read_revision(root)
+    checkout = revision() if revision else read_revision(root)
     stage = _Stage(root)
     project, places = stage.project(folders or ())
     reader = DatasetReader(root, load_catalog(), count_tokens, cache, progress)
@@ -65,9 +69,24 @@ def load(
     found = tuple(sorted(set(stage.problems)))
     if any(problem.severity is Severity.ERROR for problem in found):
         raise InvalidInput(found)
-    if not specs:
+    if not (specs or may_be_empty):
         raise InvalidInput((_nothing(root, places),))
-    return Loaded(str(root), project.metadata.name, project, specs, revision, found)
+    owner = project.metadata.name
+    return Loaded(str(root), owner, project, specs, checkout, found, stage.has_project)
+
+
+def load_project(root: Path) -> tuple[Project, bool]:
+    """The Project alone, its defaults where there is none, and whether one is written.
+
+    Raises:
+        InvalidInput: ``reconciler.yaml`` has problems: nobody knows which endpoint is meant.
+    """
+    root = root.resolve()
+    stage = _Stage(root)
+    project = stage.project_alone()
+    if any(problem.severity is Severity.ERROR for problem in stage.problems):
+        raise InvalidInput(tuple(sorted(stage.problems)))
+    return project or _default_project(root), project is not None
 
 
 class _Stage:
@@ -76,17 +95,23 @@ class _Stage:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.problems: list[Problem] = []
+        self.has_project = False
 
     def project(self, given: Sequence[Path]) -> tuple[Project, list[Path]]:
         """The Project, defaults where there is none, and the places where specs are looked for."""
         drafts = self._project_drafts()
-        written = [d.document for d in drafts if isinstance(d.document, Project)]
-        project = written[0] if written else _default_project(self.root)
+        written = _written(drafts)
+        self.has_project = written is not None
+        project = written or _default_project(self.root)
         if not given:
             return project, self._declared(drafts[0] if drafts else None)
         paths, problems = given_paths(self.root, given)
         self.problems += problems
         return project, paths
+
+    def project_alone(self) -> Project | None:
+        """The Project that is written, whatever its folders of specs are like."""
+        return _written(self._project_drafts())
 
     def drafts(self, places: Sequence[Path]) -> list[Draft]:
         """Every FineTune document of every spec file, valid or not."""
@@ -152,6 +177,10 @@ class _Stage:
             item, problems = draft(file, path.parent, document)
             self.problems += problems
             yield item
+
+
+def _written(drafts: Sequence[Draft]) -> Project | None:
+    return next((d.document for d in drafts if isinstance(d.document, Project)), None)
 
 
 def _default_project(root: Path) -> Project:

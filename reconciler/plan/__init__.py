@@ -7,7 +7,9 @@ standing    a job that lives or has a model             claims     a claim witho
 endings     jobs that came to nothing                   gate       before each create
 adoption    whether a job can stand for a training      failures   why a job failed
 duplicates  what was made twice                         bills      what was billed
+prune       what nothing needs any more                 guards     when none of it is deleted
 calendar    the days that an endpoint has announced
+recreation  the spec that asks for a job that exists
 """
 
 from reconciler.plan.bills import Tariff

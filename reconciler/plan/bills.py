@@ -44,9 +44,12 @@ def bill_of(job: Job, tariff: Tariff) -> Bill:
     """
     mark = read_mark(job)
     price, _ = training_price(job.model, tariff.catalog, tariff.prices)
-    expected = 0 if job.status is JobStatus.FAILED else (mark.tokens if mark else 0) or None
-    is_final = job.trained_tokens is not None
-    tokens = job.trained_tokens if is_final else expected
+    tokens = job.trained_tokens
+    if tokens is None and job.status is JobStatus.FAILED:
+        tokens = 0
+    is_final = tokens is not None
+    if tokens is None:
+        tokens = (mark.tokens if mark else 0) or None
     usd = bill(tokens, price) if tokens is not None and price is not None else None
     return Bill(tokens, usd, is_final)
 

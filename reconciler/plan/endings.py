@@ -81,7 +81,7 @@ def _after_failure(case: Case, job: Job) -> Decision:
         return create(case, Reason.RETRY_TRANSIENT, message, job)
     return held(
         Reason.JOB_FAILED,
-        f"{job.id} failed{place_of(job, case.training)} ({_error(job)})",
+        f"{job.id} failed{_CAUSES[class_of(job)]}{place_of(job, case.training)} ({_error(job)})",
         f"{_WAYS_OUT[class_of(job)]}: {case.command('retry')}",
         health=Health.FAILED,
         job=job,
@@ -93,6 +93,13 @@ def _error(job: Job) -> str:
     return f"{job.error.code}: {job.error.message}" if job.error else "no reason given"
 
 
+_CAUSES = {
+    FailureClass.DATA: " for its data",
+    FailureClass.POLICY: " for what its data says",
+    FailureClass.QUOTA: " for want of quota",
+    FailureClass.TRANSIENT: " by the service's fault",
+    FailureClass.UNKNOWN: "",
+}
 _WAYS_OUT = {
     FailureClass.DATA: (
         "change the data, which is never sent again as it is; if it is not at fault"

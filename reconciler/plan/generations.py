@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.ownership import Mark, read_mark
 from reconciler.plan.bills import Tariff, bill_of
-from reconciler.state import Job, JobStatus, Observed, Training
+from reconciler.state import Desired, Job, JobStatus, Observed, Training
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,40 @@ class Generation:
     is_current: bool
 
 
+def lived_names(desired: Desired, jobs: Iterable[Job]) -> Mapping[str, str]:
+    """Every name that a training of today goes by or was made under before -> its run key.
+
+    So what was trained for a spec before it was renamed is known to be an earlier one of its own.
+    """
+    names = {name: training.key for training in desired.trainings for name in training.used_by}
+    keys = set(names.values())
+    for job in jobs:
+        mark = read_mark(job)
+        if mark and mark.owner == desired.owner and mark.key in keys:
+            names.setdefault(mark.name, mark.key)
+    return names
+
+
 def generations(
-    training: Training, owner: str, observed: Observed, tariff: Tariff
+    training: Training, desired: Desired, observed: Observed, tariff: Tariff
 ) -> tuple[Generation, ...]:
     """The generations of a training's specs, oldest first; several jobs of one key each count."""
     bound = {binding.job: binding.run_key for binding in training.bindings}
     return tuple(
         _generation(job, mark, bound.get(job.id, ""), training, observed, tariff)
-        for job, mark in _made_for(training, owner, observed.jobs)
+        for job, mark in _made_for(training, desired, observed.jobs)
     )
 
 
 def _made_for(
-    training: Training, owner: str, jobs: Iterable[Job]
+    training: Training, desired: Desired, jobs: Collection[Job]
 ) -> Iterable[tuple[Job, Mark | None]]:
     bound = {binding.job for binding in training.bindings}
+    names = lived_names(desired, jobs)
     for job in sorted(jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
-        is_ours = mark is not None and mark.owner == owner
-        is_its = mark is not None and (mark.name in training.used_by or mark.key == training.key)
+        is_ours = mark is not None and mark.owner == desired.owner
+        is_its = mark is not None and training.key in (mark.key, names.get(mark.name))
         if (is_ours and is_its) or job.id in bound:
             yield job, mark
 

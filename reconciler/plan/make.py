@@ -6,15 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.cost import bill, estimate, training_price
+from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import Difference
-from reconciler.ownership import Mark, file_name, is_same_file, read_mark
+from reconciler.ownership import Mark, file_name, read_mark
 from reconciler.plan.bills import Tariff, bill_of, billed_since_month_began
 from reconciler.plan.calendar import Calendar, calendar_of
 from reconciler.plan.case import Case, Decision, Limits, ParentCase
 from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
 from reconciler.plan.decide import decide
 from reconciler.plan.duplicates import find_duplicates
-from reconciler.plan.failures import SentFile, failed_files, known_bad
+from reconciler.plan.failures import SentFile, class_of, failed_files, known_bad
+from reconciler.plan.generations import lived_names
 from reconciler.plan.model import (
     Cancel,
     Create,
@@ -47,6 +49,7 @@ class _Scene:
     Attributes:
         jobs, rights: by run key; ``jobs`` by age, ours first by the ledger's word, then by marks.
         by_id: every job.
+        uploaded: name and size of a file that is there -> its id.
         named: job -> the claim that the ledger names it for.
         failed_on: a file that a job of ours failed on, for the data's sake -> that job.
         had_model: names of specs that ever had a model.
@@ -63,6 +66,7 @@ class _Scene:
     jobs: Mapping[str, list[Job]]
     by_id: Mapping[str, Job]
     rights: Mapping[str, list[Right]]
+    uploaded: Mapping[tuple[str, int], str]
     named: Mapping[str, Claim]
     failed_on: Mapping[SentFile, Job]
     had_model: frozenset[str]
@@ -129,6 +133,7 @@ def _scene(
         jobs=_jobs_by_key(named, observed),
         by_id={job.id: job for job in observed.jobs},
         rights=_rights_by_key(observed),
+        uploaded=_uploaded(observed.files),
         named=named,
         failed_on=failed_files(marks),
         had_model=frozenset(_had_model(desired, observed, marks, named)),
@@ -276,16 +281,19 @@ def _create(case: Case, decision: Decision, reason: Reason, scene: _Scene) -> Cr
         reason=reason,
         estimate=estimate(training, tariff.catalog, tariff.prices),
         files=tuple(file_name(owner, facts) for facts in training.datasets),
-        file_ids=tuple(_uploaded(training, owner, scene.observed.files)),
+        file_ids=tuple(
+            scene.uploaded.get((file_name(owner, facts), facts.bytes), "")
+            for facts in training.datasets
+        ),
         difference=difference,
         earlier_usd=_running_bill(difference, tariff),
     )
 
 
-def _uploaded(training: Training, owner: str, files: Iterable[RemoteFile]) -> Iterator[str]:
-    by_age = sorted(files, key=lambda file: (file.created_at, file.id))
-    for facts in training.datasets:
-        yield next((file.id for file in by_age if is_same_file(file, owner, facts)), "")
+def _uploaded(files: Iterable[RemoteFile]) -> dict[tuple[str, int], str]:
+    """Name and size of each usable file -> its id; of several the earliest, for every runner."""
+    latest_first = sorted(files, key=lambda file: (file.created_at, file.id), reverse=True)
+    return {(file.name, file.bytes): file.id for file in latest_first if file.is_usable}
 
 
 def _running_bill(difference: Difference | None, tariff: Tariff) -> float | None:
@@ -299,16 +307,15 @@ def _running_bill(difference: Difference | None, tariff: Tariff) -> float | None
 
 def _uploads(creates: list[Create]) -> Iterator[Upload]:
     """One upload a missing file, however many trainings use it."""
-    wanted: dict[str, Upload] = {}
+    wanted: dict[str, tuple[DatasetFacts, set[str]]] = {}
     for create in creates:
         for name, file_id, facts in zip(
             create.files, create.file_ids, create.training.datasets, strict=True
         ):
-            known = wanted.get(name)
-            used_by = sorted({*(known.used_by if known else ()), *create.used_by})
             if not file_id:
-                wanted[name] = Upload(name, facts.path, facts.bytes, facts.sha256, tuple(used_by))
-    yield from wanted.values()
+                wanted.setdefault(name, (facts, set()))[1].update(create.used_by)
+    for name, (facts, names) in wanted.items():
+        yield Upload(name, facts.path, facts.bytes, facts.sha256, tuple(sorted(names)))
 
 
 def _cancels(decided: Decided) -> Iterator[Cancel]:
@@ -342,6 +349,7 @@ def _resource(case: Case, decision: Decision) -> Resource:
         tokens=billed.tokens if billed else None,
         usd=billed.usd if billed else None,
         is_billed=bool(billed and billed.is_final),
+        failure=class_of(job) if job and job.status is JobStatus.FAILED else "",
         serves_until=until.isoformat() if until else "",
         notices=decision.notices,
     )
@@ -350,7 +358,7 @@ def _resource(case: Case, decision: Decision) -> Resource:
 def _orphans(scene: _Scene) -> Iterator[Orphan]:
     trainings, owner = scene.desired.trainings, scene.desired.owner
     needed = {training.key for training in trainings}
-    names = {name for training in trainings for name in training.used_by}
+    names = lived_names(scene.desired, scene.observed.jobs)
     for job in sorted(scene.observed.jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
         if not (mark and mark.owner == owner) or job.id in scene.adopted:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Annotated, Literal
 
@@ -124,6 +125,7 @@ class Resource:
         model: its base.
         tokens, usd: what its job was billed, or is expected to be while ``is_billed`` is False;
             None where nobody knows.
+        failure: the class of its job's failure (``plan/failures.py``); empty if it didn't fail.
         serves_until: the last day of its base at this endpoint (``YYYY-MM-DD``); empty if unknown.
         notices: what else there is to say, drift beside the leading one included.
     """
@@ -137,6 +139,7 @@ class Resource:
     tokens: int | None = None
     usd: float | None = None
     is_billed: bool = False
+    failure: str = ""
     serves_until: str = ""
     notices: tuple[Notice, ...] = ()
 
@@ -185,7 +188,7 @@ _NOT_DECIDED_OF_ACTIONS: dict[str, IncEx | bool] = {
 _NOT_DECIDED_OF_RESOURCES: dict[str, IncEx | bool] = {
     "condition": {"message", "remedy", "since"},
     "notices": {"__all__": {"message", "remedy"}},
-    **dict.fromkeys(("tokens", "usd", "is_billed", "serves_until"), True),
+    **dict.fromkeys(("tokens", "usd", "is_billed", "failure", "serves_until"), True),
 }
 """What a plan tells, and decides nothing."""
 
@@ -269,6 +272,11 @@ class Plan:
     def usd(self) -> float:
         """The expected bill of all creates that have a price."""
         return total_usd([create.estimate for create in self.creates])
+
+    @cached_property
+    def by_key(self) -> Mapping[str, Resource]:
+        """The resources by run key."""
+        return {resource.key: resource for resource in self.resources}
 
     def having(self, health: Health) -> tuple[Resource, ...]:
         """The resources of one health."""

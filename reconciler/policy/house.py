@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from reconciler.catalog import base_name
 from reconciler.plan import Plan, Reason
 from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, plan_it
+from reconciler.state import Training
 
 _WHERE = "in reconciler.yaml"
 
@@ -12,32 +15,41 @@ _WHERE = "in reconciler.yaml"
 def allowed_models(plan: Plan, rules: Rules) -> Refusals:
     """Only these bases."""
     allowed = rules.policy.allowed_models
-    for create in asked_for(plan) if allowed is not None else ():
-        model = create.training.model
-        if not {model, base_name(model)} & set(allowed or ()):
-            yield (
-                create,
-                Refusal(
-                    Reason.MODEL_NOT_ALLOWED,
-                    f"spec.policy.allowed_models {_WHERE} allows "
-                    f"{', '.join(allowed or ()) or 'none'}, not {model}",
-                    f"choose one of them, or have it added there; then: {plan_it(create, plan)}",
-                ),
-            )
+    yield from _only(allowed, "allowed_models", Reason.MODEL_NOT_ALLOWED, _bases, plan)
 
 
 def allowed_methods(plan: Plan, rules: Rules) -> Refusals:
     """Only these methods."""
     allowed = rules.policy.allowed_methods
+    yield from _only(allowed, "allowed_methods", Reason.METHOD_NOT_ALLOWED, _method, plan)
+
+
+def _bases(training: Training) -> tuple[str, ...]:
+    """What a training may be allowed by: its model, and the base behind that."""
+    return (training.model, base_name(training.model))
+
+
+def _method(training: Training) -> tuple[str, ...]:
+    return (training.method,)
+
+
+def _only(
+    allowed: Sequence[str] | None,
+    field: str,
+    reason: Reason,
+    names: Callable[[Training], tuple[str, ...]],
+    plan: Plan,
+) -> Refusals:
+    """A refusal for each training that goes by no name of the list; none without a list."""
     for create in asked_for(plan) if allowed is not None else ():
-        method = create.training.method
-        if method not in (allowed or ()):
+        found = names(create.training)
+        if allowed is not None and not set(found) & set(allowed):
             yield (
                 create,
                 Refusal(
-                    Reason.METHOD_NOT_ALLOWED,
-                    f"spec.policy.allowed_methods {_WHERE} allows "
-                    f"{', '.join(allowed or ()) or 'none'}, not {method}",
+                    reason,
+                    f"spec.policy.{field} {_WHERE} allows {', '.join(allowed) or 'none'}, "
+                    f"not {found[0]}",
                     f"choose one of them, or have it added there; then: {plan_it(create, plan)}",
                 ),
             )

@@ -2,11 +2,15 @@
 
 What may be missing, null or of another name is listed in OpenAI's and Azure's real answers, not in
 their documents: ``error: {}`` on healthy jobs, null hyperparameters for dpo, unknown statuses.
+
+A scan reads a row a hundred thousand times: a JSON object is known by ``dict``, whose check costs a
+fraction of ``Mapping``'s. Bodies are parsed by ``json``: jiter takes a third less time for it, and
+can't read half a character, which escapes may hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Protocol
 
@@ -15,12 +19,15 @@ from reconciler.providers.protocol import Event
 from reconciler.state import Checkpoint, Job, JobError, JobStatus, RemoteFile, read_status
 
 Raw = Mapping[str, object]
+Hook = Callable[[dict[str, object]], object]
+"""Told each object of an answer as it is read; what it returns is put in its place."""
+_SCALAR = (int, float, str)
 
 
 class HasJson(Protocol):
     """An HTTP response, as far as it matters here."""
 
-    def json(self) -> object:
+    def json(self, *, object_hook: Hook | None = None) -> object:
         """The parsed body; raises ValueError if it is none."""
 
 
@@ -105,7 +112,7 @@ def read_page(path: str, page: Raw, may_hide: int) -> tuple[list[Raw], bool]:
     ``may_hide``: the rows from which on a page that doesn't tell counts as followed by another.
     """
     rows = page.get("data")
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ScanIncomplete(f"the list {path} holds no rows")
     has_more = page.get("has_more")
     if not isinstance(has_more, bool):  # some servers leave it out
@@ -115,31 +122,31 @@ def read_page(path: str, page: Raw, may_hide: int) -> tuple[list[Raw], bool]:
     return rows, has_more
 
 
-def json_object(response: HasJson) -> Raw:
-    """The body as a JSON object; anything else is no answer."""
+def json_object(response: HasJson, hook: Hook | None = None) -> Raw:
+    """The body as a JSON object; anything else is no answer. ``hook`` sees each object in it."""
     try:
-        body = response.json()
+        body = response.json(object_hook=hook)
     except ValueError as error:
         raise Unavailable("the endpoint's answer is not JSON") from error
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise Unavailable("the endpoint's answer is not a JSON object")
     return body
 
 
 def mapping_of(value: object) -> Raw:
     """The value if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def text_of(raw: object, name: str) -> str:
+def text_of(raw: Raw, name: str) -> str:
     """The text under a name, empty if there is none; what is no Unicode text in it reads as "?"."""
-    value = mapping_of(raw).get(name)
+    value = raw.get(name)
     return _well_formed(value) if isinstance(value, str) else ""
 
 
 def _well_formed(text: str) -> str:
     """JSON's escapes may hold half a character, which nobody could print or write."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -148,9 +155,9 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if isfinite(value) else None
+    if type(value) is int:  # and no bool
+        return value
+    return int(value) if isinstance(value, float) and isfinite(value) else None
 
 
 def _read_metadata(raw: Raw) -> dict[str, str]:
@@ -158,4 +165,4 @@ def _read_metadata(raw: Raw) -> dict[str, str]:
 
 
 def _scalars(raw: Raw) -> dict[str, int | float | str]:
-    return {k: v for k, v in raw.items() if isinstance(v, int | float | str)}
+    return {k: v for k, v in raw.items() if isinstance(v, _SCALAR)}

@@ -7,7 +7,7 @@ definite nothing) or ``ReplyLost`` (nobody knows).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -98,8 +98,11 @@ class Reader(Protocol):
             OSError: the disk doesn't take it.
         """
 
-    def models(self) -> Mapping[str, str]:
-        """Listed models: name -> the day it ends (``YYYY-MM-DD``), or empty."""
+    def models(self, tuned: Collection[str] = ()) -> Mapping[str, str]:
+        """Listed models: name -> the day it ends (``YYYY-MM-DD``), or empty.
+
+        Of fine-tuned models those alone that are asked for, or whose end was announced.
+        """
 
     def model_answers(self, model: str) -> bool:
         """Whether a model exists, listed or not."""
@@ -175,8 +178,9 @@ class Probe(Protocol):
 
 @dataclass(frozen=True)
 class Connection:
-    """An endpoint that can be talked to: where it is, and both ways of talking."""
+    """An endpoint that can be talked to: where it is, and the ways of talking."""
 
     endpoint: Endpoint
     reader: Reader
     writer: Writer
+    probe: Probe

@@ -9,6 +9,9 @@ any time. Amounts are US dollars, null where nobody knows the price. Keys are in
               duplicates
     drift     schema_version, kind "drift", owner, endpoint, summary, resources (those alone that
               drifted), orphans (that run)
+    prune     schema_version, kind "prune", owner, endpoint, revision, actions (deletes), kept
+              [what ("model" or "file"), count, names, why], more (that the limit of a run leaves
+              to the next)
 
     calendar  new_jobs_until: the endpoint's last day for new jobs, or null
     summary   creates, uploads, cancels, deletes, waits, later, ready, held, failed, drifted,
@@ -28,8 +31,8 @@ any time. Amounts are US dollars, null where nobody knows the price. Keys are in
               wait    job_id, key, status
     later     creates that can be sent once what they start from is there, parents first
     resource  name, used_by, key, base, sync, health, reason, message, remedy, since (Unix
-              seconds), job_id, model, tokens, usd, is_billed, serves_until, notices [reason,
-              message, remedy]
+              seconds), failure_class (data, policy, quota, transient, unknown, or null), job_id,
+              model, tokens, usd, is_billed, serves_until, notices [reason, message, remedy]
     orphan    job_id, name, key, status, model, is_superseded
     duplicate used_by, key, job_ids: made more than once and not acknowledged; creates are frozen
 """
@@ -57,6 +60,7 @@ from reconciler.plan import (
     Upload,
     Wait,
 )
+from reconciler.plan.prune import Pruning
 from reconciler.report.summary import drifted, standing, superfluous, trained_tokens
 
 SCHEMA_VERSION = 1
@@ -71,7 +75,7 @@ def plan_json(plan: Plan) -> str:
         digest=plan.digest,
         owner=plan.owner,
         endpoint=_endpoint(plan),
-        revision={"commit": plan.revision.commit or None, "is_dirty": plan.revision.is_dirty},
+        revision=_revision(plan),
         calendar=_calendar(plan),
         summary=_summary(plan),
         actions=[_action(action) for action in plan.actions],
@@ -107,6 +111,20 @@ def drift_json(plan: Plan) -> str:
     )
 
 
+def prune_json(pruning: Pruning) -> str:
+    """What would be deleted and why, and what is kept."""
+    plan = pruning.plan
+    return _dump(
+        "prune",
+        owner=plan.owner,
+        endpoint=_endpoint(plan),
+        revision=_revision(plan),
+        actions=[_action(action) for action in plan.actions],
+        kept=[asdict(kept) for kept in pruning.kept],
+        more=pruning.more,
+    )
+
+
 def _dump(kind: str, **parts: object) -> str:
     document = {"schema_version": SCHEMA_VERSION, "kind": kind, **parts}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -120,6 +138,10 @@ def _endpoint(plan: Plan) -> Json:
         "project": endpoint.project or None,
         "is_embedded_sandbox": endpoint.is_embedded,
     }
+
+
+def _revision(plan: Plan) -> Json:
+    return {"commit": plan.revision.commit or None, "is_dirty": plan.revision.is_dirty}
 
 
 def _calendar(plan: Plan) -> Json:
@@ -271,6 +293,7 @@ def resource_json(resource: Resource) -> Json:
         "message": redact(condition.message),
         "remedy": condition.remedy or None,
         "since": condition.since,
+        "failure_class": resource.failure or None,
         "job_id": resource.job_id or None,
         "model": resource.fine_tuned_model or None,
         "tokens": resource.tokens,

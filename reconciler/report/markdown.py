@@ -10,19 +10,29 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from reconciler.errors import Problem, Severity
-from reconciler.plan import Create, Orphan, Plan, Resource
+from reconciler.plan import Create, Delete, Orphan, Plan, Resource
+from reconciler.plan.prune import Pruning
 from reconciler.report.fields import Row, create_rows
 from reconciler.report.plain import counted, number, plain
-from reconciler.report.summary import TROUBLE, standing, summary_line, superfluous, unneeded
+from reconciler.report.summary import (
+    TROUBLE,
+    kept,
+    prune_line,
+    standing,
+    summary_line,
+    superfluous,
+    unneeded,
+)
 from reconciler.report.words import (
     UNNEEDED_REMEDY,
     after_parent,
+    calendar,
     made_twice,
-    new_jobs_until,
     price,
     retires,
     running_bill,
     serves_until,
+    to_prune,
     unfreeze,
     unpriced,
     why,
@@ -51,10 +61,27 @@ def plan_markdown(plan: Plan) -> str:
         list(_notices(plan)),
         list(_unneeded(unneeded(plan))),
         list(_ready(plan)),
-        list(_orphans(plan.orphans)),
+        list(_orphans(plan.orphans, plan)),
         [f"<sub>plan {plan.digest[:16]}</sub>"],
     ]
     return _joined(blocks)
+
+
+def prune_markdown(pruning: Pruning) -> str:
+    """What would be deleted and why, and what is kept."""
+    doomed = pruning.plan.deletes
+    blocks = [
+        [f"## {escape(prune_line(pruning))}"],
+        [_origin(pruning.plan)],
+        _table(("", "delete", "why"), map(_doomed_row, doomed)) if doomed else [],
+        [f"- kept: {escape(f'{kept(objects)}, {objects.why}')}" for objects in pruning.kept],
+    ]
+    return _joined(blocks)
+
+
+def _doomed_row(delete: Delete) -> Sequence[str]:
+    what = f"{delete.what} {code(delete.id)}"
+    return (_codes(delete.used_by), what, f"{delete.reason}: {escape(delete.message)}")
 
 
 def outcomes_markdown(outcomes: Iterable[OutcomeLine]) -> str:
@@ -119,9 +146,9 @@ def _origin(plan: Plan) -> str:
 
 
 def _calendar(plan: Plan) -> Iterator[str]:
-    if told := new_jobs_until(plan):
+    for told in calendar(plan):
         yield ""
-        yield f"{escape(told)}"
+        yield escape(told)
 
 
 def _frozen(plan: Plan) -> Iterator[str]:
@@ -235,10 +262,12 @@ def _unneeded(orphans: Sequence[Orphan]) -> Iterator[str]:
         yield f"→ {UNNEEDED_REMEDY}"
 
 
-def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:
+def _orphans(orphans: Sequence[Orphan], plan: Plan) -> Iterator[str]:
     ended = [orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift)]
     if ended:
         title = f"{counted(len(ended), 'job')} needed by no spec"
+        if any(orphan.fine_tuned_model for orphan in ended):
+            title += f" ({escape(to_prune(plan))})"
         rows = map(_orphan, ended)
         yield from _folded(title, _table(("job", "name", "status", "model"), rows))
 

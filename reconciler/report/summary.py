@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.cost import dollars, total_usd
 from reconciler.plan import Cancel, Create, Orphan, Plan, Reason, Resource
-from reconciler.report.plain import counted, number
+from reconciler.plan.prune import Kept, Pruning
+from reconciler.report.plain import counted, listed, number
 from reconciler.state import Health, Sync
 
 TROUBLE = ("failed", "held", "drifted")
@@ -62,6 +63,19 @@ def summary_line(plan: Plan) -> str:
     is_well = not (frozen or unneeded(plan) or any(count[word] for word in TROUBLE))
     told = [*_standings(count), *_orphans(plan)]
     return f"Nothing to {'do' if is_well else 'train'}: {', '.join(told)}.{frozen}"
+
+
+def prune_line(pruning: Pruning) -> str:
+    """``Prune: 2 models to delete, 1 file to delete; 3 more in the next run.``"""
+    more = f"; {number(pruning.more)} more in the next run" if pruning.more else ""
+    told = ", ".join(_writes(pruning.plan))
+    return f"Prune: {told}{more}." if told else "Nothing to prune."
+
+
+def kept(objects: Kept) -> str:
+    """``2 models of titles, triage``."""
+    names = f" of {listed(objects.names)}" if objects.names else ""
+    return f"{counted(objects.count, objects.what)}{names}"
 
 
 def trained_tokens(plan: Plan) -> int:

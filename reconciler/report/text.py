@@ -15,12 +15,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from reconciler.plan import Create, Delete, Orphan, Plan, Resource, Upload
+from reconciler.plan.prune import Pruning
 from reconciler.report.columns import INDENT, aligned, indented, table
 from reconciler.report.fields import create_rows
 from reconciler.report.plain import counted, listed, plain, size
 from reconciler.report.summary import (
     TROUBLE,
     drifted,
+    kept,
+    prune_line,
     standing,
     summary_line,
     superfluous,
@@ -30,28 +33,30 @@ from reconciler.report.words import (
     UNNEEDED_REMEDY,
     after_parent,
     age,
+    bases_until,
+    calendar,
     cost,
     made_twice,
-    new_jobs_until,
     next_step,
     price,
     retires,
     running_bill,
     serves_until,
+    to_prune,
     unfreeze,
     unpriced,
     why,
 )
 
-__all__ = ["drift_text", "plan_text", "status_text", "summary_line"]
+__all__ = ["drift_text", "plan_text", "prune_text", "status_text", "summary_line"]
 
-COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB", "AGE", "COST", "NEXT STEP")
+COLUMNS = ("NAME", "SYNC", "HEALTH", "REASON", "MODEL / JOB", "AGE", "COST", "NEXT")
 
 
 def plan_text(plan: Plan) -> str:
     """The whole plan: what is trained, why and for how much, then all else, then one sentence."""
     blocks = [
-        [header(plan), *_calendar(plan)],
+        [header(plan), *calendar(plan)],
         list(_frozen(plan)),
         *(_create(create, plan) for create in plan.creates),
         table(map(_later, plan.later)),
@@ -64,7 +69,7 @@ def plan_text(plan: Plan) -> str:
         *(table(_set_aside(plan, word)) for word in ("suspended", "ignored")),
         list(_notices(plan)),
         list(_unneeded(unneeded(plan))),
-        list(_orphans(plan.orphans)),
+        list(_orphans(plan.orphans, plan)),
         [summary_line(plan)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -77,7 +82,7 @@ def status_text(plan: Plan) -> str:
         for r in plan.resources
     )
     blocks = [
-        [header(plan), *_calendar(plan)],
+        [header(plan), *calendar(plan), *bases_until(plan)],
         table(chain([COLUMNS], rows)) if plan.resources else [],
         list(_frozen(plan)),
         *map(_trouble, _standing(plan, *TROUBLE)),
@@ -101,6 +106,17 @@ def drift_text(plan: Plan) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
+def prune_text(pruning: Pruning) -> str:
+    """Each object that is to be deleted and why, what is kept and why, then one sentence."""
+    blocks = [
+        [header(pruning.plan)],
+        table(map(_delete, pruning.plan.deletes)),
+        table(("=", kept(objects), objects.why) for objects in pruning.kept),
+        [prune_line(pruning)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
 def header(plan: Plan) -> str:
     """Whose plan, for which endpoint, from which commit."""
     commit = plan.revision.commit[:12]
@@ -110,11 +126,6 @@ def header(plan: Plan) -> str:
     revision = f"{', commit ' if commit else ', ' if dirty else ''}{commit}{dirty}"
     free = " (it bills nothing; costs are by list prices)" if plan.endpoint.is_embedded else ""
     return f"{plain(plan.owner)} at {plain(plan.endpoint.label)}{free}{revision}"
-
-
-def _calendar(plan: Plan) -> Iterator[str]:
-    if told := new_jobs_until(plan):
-        yield told
 
 
 def _frozen(plan: Plan) -> Iterator[str]:
@@ -165,8 +176,9 @@ def _cancel(job_id: str, used_by: Sequence[str]) -> str:
 
 
 def _delete(delete: Delete) -> tuple[str, ...]:
-    made_for = f"for {listed(delete.used_by)}" if delete.used_by else "for no job"
-    return ("-", delete.what, plain(delete.id), made_for, plain(delete.message))
+    made_for = f"of {listed(delete.used_by)}" if delete.used_by else "of no job"
+    why = f"{delete.reason}: {plain(delete.message)}"
+    return ("-", delete.what, plain(delete.id), made_for, why)
 
 
 def _set_aside(plan: Plan, word: str) -> Iterator[tuple[str, ...]]:
@@ -189,11 +201,13 @@ def _unneeded(orphans: Sequence[Orphan]) -> Iterator[str]:
         yield f"{INDENT}→ {UNNEEDED_REMEDY}"
 
 
-def _orphans(orphans: Sequence[Orphan]) -> Iterator[str]:
+def _orphans(orphans: Sequence[Orphan], plan: Plan) -> Iterator[str]:
     ended = [orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift)]
     if ended:
         yield "No spec needs these jobs; they are left as they are:"
         yield from indented(table(map(_orphan, ended)))
+        if any(orphan.fine_tuned_model for orphan in ended):
+            yield f"{INDENT}→ to see which of their models may go: {to_prune(plan)}"
     if superseded := sum(orphan.is_superseded for orphan in orphans):
         yield f"Kept: {counted(superseded, 'earlier training')} of these specs."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from reconciler.cost import Estimate, dollars
@@ -18,8 +19,8 @@ UNNEEDED_REMEDY = "cancel what is not wanted in the dashboard, or bring its spec
 
 def why(create: Create, plan: Plan) -> str:
     """The reason of a create, in the words of its condition."""
-    told = (r.condition.message for r in plan.resources if r.key == create.key)
-    return plain(next(told, create.reason))
+    resource = plan.by_key.get(create.key)
+    return plain(resource.condition.message if resource else create.reason)
 
 
 def price(estimate: Estimate) -> str:
@@ -73,6 +74,11 @@ def unfreeze(plan: Plan) -> str:
     return f"nothing is created until this is done: {remedies.unfreeze(plan.endpoint)}"
 
 
+def to_prune(plan: Plan) -> str:
+    """The command that shows what nothing needs any more."""
+    return remedies.command(plan.endpoint, "prune", "--dry-run")
+
+
 def days(plan: Plan, day: str) -> str:
     """``2027-01-14, 53 days``; what is past says so."""
     left = (date.fromisoformat(day) - datetime.fromtimestamp(plan.taken_at, UTC).date()).days
@@ -81,8 +87,8 @@ def days(plan: Plan, day: str) -> str:
 
 def serves_until(create: Create, plan: Plan) -> str:
     """The last day of the model that a create makes; empty if none is known."""
-    told = next((r.serves_until for r in plan.resources if r.key == create.key), "")
-    return days(plan, told) if told else ""
+    resource = plan.by_key.get(create.key)
+    return days(plan, resource.serves_until) if resource and resource.serves_until else ""
 
 
 def retires(resource: Resource, plan: Plan) -> str:
@@ -91,9 +97,18 @@ def retires(resource: Resource, plan: Plan) -> str:
     return f"serves until {days(plan, resource.serves_until)}" if is_near else ""
 
 
-def new_jobs_until(plan: Plan) -> str:
-    """The endpoint's cut-off, for people; empty if it has announced none."""
-    return f"new jobs until {days(plan, plan.last_create)}" if plan.last_create else ""
+def calendar(plan: Plan) -> Iterator[str]:
+    """The endpoint's last day for new jobs, if it has announced one."""
+    if plan.last_create:
+        yield f"new jobs until {days(plan, plan.last_create)}"
+
+
+def bases_until(plan: Plan) -> Iterator[str]:
+    """The last day of each base, and of all that is trained on it: a line a day."""
+    ends = {(r.serves_until, plain(r.model)) for r in plan.resources if r.serves_until}
+    for day in sorted({day for day, _ in ends}):
+        bases = ", ".join(sorted(base for until, base in ends if until == day))
+        yield f"models on {bases} serve until {days(plan, day)}"
 
 
 def after_parent(create: Create) -> str:
@@ -125,7 +140,7 @@ def next_step(resource: Resource) -> str:
     condition = resource.condition
     if condition.reason == Reason.RETIRING:
         return f"replace by {resource.serves_until}"
-    return _NEXT.get(condition.reason, "see below" if condition.remedy else "-")
+    return _NEXT.get(condition.reason, "below" if condition.remedy else "-")
 
 
 _NEXT: dict[str, str] = {

@@ -1,5 +1,7 @@
 """`/models`: the bases, and the fine-tuned models and checkpoints of jobs that succeeded."""
 
+from itertools import chain
+
 from reconciler.sandbox.bases import BASES, ORGANIZATION_ID, Base
 from reconciler.sandbox.call import Call, Json
 from reconciler.sandbox.errors import ApiError
@@ -8,7 +10,7 @@ from reconciler.sandbox.state import TunedModel
 
 def list_models(call: Call) -> Json:
     """`GET /models`: all of them, on one page, as OpenAI does."""
-    models: list[Base | TunedModel] = [*BASES, *call.sandbox.tuned_models(call.now)]
+    models = chain[Base | TunedModel](BASES, call.sandbox.tuned_models(call.now))
     return {"object": "list", "data": [_model_object(model) for model in models]}
 
 

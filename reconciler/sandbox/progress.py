@@ -8,10 +8,12 @@ Real objects differ from OpenAI's document, and the sandbox follows them: a heal
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from reconciler.sandbox.bases import ORGANIZATION_ID
 from reconciler.sandbox.lifecycle import (
+    Course,
     Phase,
     Status,
     history,
@@ -37,15 +39,19 @@ class Progress:
     outcome: OutcomeRecord | None
     now: float
 
-    @property
+    @cached_property
     def status(self) -> Status:
         """The status at that moment."""
-        return status_at(course_of(self.job, self.outcome), self.now)
+        return status_at(self._course, self.now)
 
-    @property
+    @cached_property
     def phases(self) -> tuple[Phase, ...]:
         """Every phase, those to come included."""
-        return history(course_of(self.job, self.outcome))
+        return history(self._course)
+
+    @cached_property
+    def _course(self) -> Course:
+        return course_of(self.job, self.outcome)
 
     def since(self, status: Status) -> float | None:
         """Return when the job entered, or will enter, a status; None if it never does."""
@@ -61,12 +67,12 @@ class Progress:
     def step_time(self, step: int) -> float:
         """Return when a step is done: they divide the running time evenly."""
         total = self.outcome.total_steps if self.outcome else 1
-        return trained_at(course_of(self.job, self.outcome), step / total)
+        return trained_at(self._course, step / total)
 
     @property
     def trained_at(self) -> float:
         """When the training is done, as things are: never, while the job is paused."""
-        return trained_at(course_of(self.job, self.outcome), 1)
+        return trained_at(self._course, 1)
 
 
 def job_object(progress: Progress) -> Json:

@@ -1,13 +1,16 @@
 """The sandbox as a server: of its own until a signal ends it, or embedded in a thread."""
 
+import asyncio
 import ipaddress
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,6 +21,9 @@ from reconciler.sandbox.connection import EndableProtocol
 from reconciler.sandbox.faults import FaultPlan
 from reconciler.sandbox.state import CountTokens
 from reconciler.sandbox.store import Store
+
+GRACE: Final = 1.0
+"""Seconds in which requests under way may end, once the server is told to."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def embedded(
                 raise RuntimeError("the embedded sandbox did not start within 30 s")
             yield Embedded(running.base_url, running.sandbox_id)
         finally:
-            running.server.should_exit = True
+            running.server.end()
             thread.join(timeout=10)
 
 
@@ -101,10 +107,39 @@ class _Server(uvicorn.Server):
     """Says when it answers, and returns after a signal instead of sending it on."""
 
     announce: Callable[[], object] = staticmethod(lambda: None)
+    _ending: asyncio.Event
+    _loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._ending, self._loop = asyncio.Event(), asyncio.get_running_loop()
         self.announce()
+
+    async def main_loop(self) -> None:
+        """Wait to be told to end; uvicorn looks ten times a second whether it was."""
+        if not self.should_exit:
+            await self._ending.wait()
+
+    def end(self) -> None:
+        """Let the server end, from another thread or a signal."""
+        self.should_exit = True
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._ending.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self.end()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is idle at once, and give the rest a second; uvicorn waits in any case."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # what was idle is gone after one turn of the loop
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await self._wait_tasks_to_complete()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -146,6 +181,9 @@ def _running(host: str, port: int, app: _App) -> Iterator[_Running]:
     """Open the socket and the store, and close both in the end."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family, backlog=128) as listener:
+        # Inherited by its connections: an answer's last piece must not wait for a client that
+        # tells only after 40 ms that it got the first. asyncio sees to it for other sockets alone.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         starlette = app.create()
         sandbox = starlette.state.sandbox
         config = uvicorn.Config(
@@ -158,7 +196,6 @@ def _running(host: str, port: int, app: _App) -> Iterator[_Running]:
             access_log=False,
             date_header=False,
             server_header=False,
-            timeout_graceful_shutdown=1,
         )
         shown = f"[{host}]" if ":" in host else host
         base_url = f"http://{shown}:{listener.getsockname()[1]}/v1"

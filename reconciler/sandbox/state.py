@@ -1,7 +1,7 @@
 """One running sandbox: its store, its clock, its trainer, and the questions all resources ask."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from reconciler.sandbox.bases import Base, find_base
@@ -56,12 +56,15 @@ class Sandbox:
 
         One that takes too long to be worked out is shown as still being checked.
         """
-        return self.progress_of([job], now)[0]
+        return next(self._each_progress([job], now))
 
     def progress_of(self, jobs: Iterable[JobRecord], now: float) -> list[Progress]:
         """Return several jobs at a moment; the answer waits no longer for all than for one."""
+        return list(self._each_progress(jobs, now))
+
+    def _each_progress(self, jobs: Iterable[JobRecord], now: float) -> Iterator[Progress]:
         deadline = time.monotonic() + self.limits.patience
-        return [self._progress(job, now, deadline) for job in jobs]
+        return (self._progress(job, now, deadline) for job in jobs)
 
     def _progress(self, job: JobRecord, now: float, deadline: float) -> Progress:
         seen_until = now if job.cancelled_at is None else min(now, job.cancelled_at)
@@ -74,15 +77,13 @@ class Sandbox:
         """Wait for the outcome of every job that must have been checked by now."""
         self.progress_of(self.store.unsettled_jobs(), now)
 
-    def tuned_models(self, now: float) -> list[TunedModel]:
-        """Return the fine-tuned models and checkpoints that exist, newest job first."""
+    def tuned_models(self, now: float) -> Iterator[TunedModel]:
+        """Yield the fine-tuned models and checkpoints that exist, newest job first."""
         deleted = self.store.deleted_models()
-        return [
-            model
-            for progress in self.progress_of(self.store.all_jobs(), now)
-            for model in _models_of(progress)
-            if model.name not in deleted
-        ]
+        for progress in self._each_progress(self.store.all_jobs(), now):
+            for model in _models_of(progress):
+                if model.name not in deleted:
+                    yield model
 
     def tuned_model(self, name: str, now: float) -> TunedModel:
         """Return one fine-tuned model or checkpoint, or refuse with its 404."""

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS files (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, created_at REAL NOT NULL,
   purpose TEXT NOT NULL, filename TEXT NOT NULL, bytes INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS files_by_age ON files (created_at, seq);
+CREATE INDEX IF NOT EXISTS files_by_purpose ON files (purpose, created_at, seq);
 CREATE TABLE IF NOT EXISTS lifespans (owner TEXT PRIMARY KEY, seconds INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS uploads (
   id TEXT PRIMARY KEY, created_at REAL NOT NULL, expires_at REAL NOT NULL, purpose TEXT NOT NULL,
@@ -44,6 +45,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE TABLE IF NOT EXISTS pauses (job TEXT PRIMARY KEY, spans TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS marks (
   job TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (key, value, job));
+CREATE INDEX IF NOT EXISTS marks_by_job ON marks (job);
 CREATE TABLE IF NOT EXISTS outcomes (
   job TEXT PRIMARY KEY, outcome TEXT NOT NULL, steps TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS fated_files (
@@ -52,6 +54,8 @@ CREATE TABLE IF NOT EXISTS fated_jobs (job TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS deleted_models (name TEXT PRIMARY KEY);
 """
 Row = tuple[Any, ...]
+Condition = tuple[str, tuple[object, ...]]
+"""A condition in SQL, and the values that it takes."""
 _ALPHABET: Final = string.ascii_letters + string.digits
 
 
@@ -145,14 +149,18 @@ class Store:
     def files(self, page: Page, purpose: str | None, now: float) -> list[FileRecord]:
         """Return a page of the files that exist by now, by age."""
         order, beyond = ("ASC", ">") if page.is_ascending else ("DESC", "<")
+        conditions: list[Condition] = [(_IS_THERE, (now,))]
+        if purpose is not None:
+            conditions.append(("purpose = ?", (purpose,)))
+        if page.after is not None:
+            place = "(SELECT created_at, seq FROM files WHERE id = ?)"
+            conditions.append((f"(created_at, seq) {beyond} {place}", (page.after,)))
+        where, values = _where(conditions)
         query = (
-            f"SELECT {_FILE} FROM {_FILES} WHERE {_IS_THERE} AND (?2 IS NULL OR purpose = ?2)"  # noqa: S608
-            f" AND (?3 IS NULL OR (created_at, seq) {beyond}"
-            " (SELECT created_at, seq FROM files WHERE id = ?3))"
-            f" ORDER BY created_at {order}, seq {order} LIMIT ?4"
+            f"SELECT {_FILE} FROM {_FILES} {where}"  # noqa: S608
+            f" ORDER BY created_at {order}, seq {order} LIMIT ?"
         )
-        rows = self._all(query, now, purpose, page.after, page.limit)
-        return [_file(row) for row in rows]
+        return [_file(row) for row in self._all(query, *values, page.limit)]
 
     def delete_file(self, file_id: str) -> None:
         """Delete a file; its bytes stay as long as a job was trained on them."""
@@ -177,15 +185,7 @@ class Store:
     def add_job(self, job: JobRecord) -> None:
         """Remember a job, with its metadata as rows that can be searched."""
         with self.transaction() as connection:
-            connection.execute(
-                "INSERT INTO jobs (id, model_name, training_file, validation_file, record)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (job.id, job.model_name, job.training_file, job.validation_file, _dump(job)),
-            )
-            marks = [(job.id, key, value) for key, value in (job.metadata or {}).items()]
-            connection.executemany("INSERT INTO marks VALUES (?, ?, ?)", marks)
-            if job.fate.is_acted_on:
-                connection.execute("INSERT INTO fated_jobs VALUES (?)", (job.id,))
+            insert_job(connection, job)
 
     def job(self, job_id: str) -> JobRecord | None:
         """Return a job by its id."""
@@ -199,18 +199,12 @@ class Store:
 
     def jobs(self, page: Page, metadata: Mapping[str, str] | None) -> list[JobRecord]:
         """Return a page of the jobs that carry all these pairs (None: no pair), newest first."""
-        carried = " AND id NOT IN (SELECT job FROM marks)"
-        if metadata is not None:
-            carried = " AND id IN (SELECT job FROM marks WHERE key = ? AND value = ?)" * len(
-                metadata
-            )
-        query = (
-            f"SELECT {_JOB} FROM jobs"  # noqa: S608
-            " WHERE (?1 IS NULL OR seq < (SELECT seq FROM jobs WHERE id = ?1))"
-            f"{carried} ORDER BY seq DESC LIMIT ?"
-        )
-        pairs = [text for pair in (metadata or {}).items() for text in pair]
-        return [_job(row) for row in self._all(query, page.after, *pairs, page.limit)]
+        conditions = _carrying(metadata)
+        if page.after is not None:
+            conditions.append(("seq < (SELECT seq FROM jobs WHERE id = ?)", (page.after,)))
+        where, values = _where(conditions)
+        query = f"SELECT {_JOB} FROM jobs {where} ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        return [_job(row) for row in self._all(query, *values, page.limit)]
 
     def all_jobs(self) -> list[JobRecord]:
         """Return every job, newest first."""
@@ -272,9 +266,7 @@ class Store:
     ) -> None:
         """Store what a job came to, unless another process did, with its file of results."""
         with self.transaction() as connection:
-            stored = connection.execute(
-                "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", (job.id, _dump(outcome), steps)
-            ).rowcount
+            stored = insert_outcome(connection, job.id, outcome, steps)
             is_alive = connection.execute(
                 "SELECT 1 FROM jobs WHERE id = ? AND cancelled_at IS NULL", (job.id,)
             ).fetchone()
@@ -305,8 +297,27 @@ class Store:
 
 _FILE: Final = "id, created_at, purpose, filename, bytes, seconds, status, details"
 _FILES: Final = "files LEFT JOIN lifespans ON owner = id LEFT JOIN fated_files ON file = id"
-_IS_THERE: Final = "created_at <= ?1 AND (seconds IS NULL OR created_at + seconds > ?1)"
+# The + keeps the index by age for where a page begins.
+_IS_THERE: Final = "+created_at <= ?1 AND (seconds IS NULL OR created_at + seconds > ?1)"
 _JOB: Final = "record, cancelled_at, (SELECT spans FROM pauses WHERE job = jobs.id)"
+
+
+def _where(conditions: Sequence[Condition]) -> Condition:
+    """Return one clause of them all; what isn't asked for is not in it, so that indexes serve."""
+    clause = " AND ".join(text for text, _ in conditions)
+    values = tuple(value for _, taken in conditions for value in taken)
+    return (f"WHERE {clause}" if clause else "", values)
+
+
+def _carrying(metadata: Mapping[str, str] | None) -> list[Condition]:
+    """Return what makes a job carry all these pairs (None: no pair).
+
+    Each job is asked in its turn, so that a list read to its end asks it once, and sorts nothing.
+    """
+    if metadata is None:
+        return [("NOT EXISTS (SELECT 1 FROM marks WHERE job = jobs.id)", ())]
+    pair = "EXISTS (SELECT 1 FROM marks WHERE job = jobs.id AND key = ? AND value = ?)"
+    return [(pair, (key, value)) for key, value in metadata.items()]
 
 
 @contextmanager
@@ -346,6 +357,28 @@ def insert_lifespan(connection: sqlite3.Connection, owner: str, seconds: int | N
         connection.execute("INSERT INTO lifespans VALUES (?, ?)", (owner, seconds))
 
 
+def insert_job(connection: sqlite3.Connection, job: JobRecord) -> None:
+    """Make a job known, its metadata as rows that can be searched, as part of a transaction."""
+    connection.execute(
+        "INSERT INTO jobs (id, model_name, training_file, validation_file, record)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (job.id, job.model_name, job.training_file, job.validation_file, _dump(job)),
+    )
+    marks = [(job.id, key, value) for key, value in (job.metadata or {}).items()]
+    connection.executemany("INSERT INTO marks VALUES (?, ?, ?)", marks)
+    if job.fate.is_acted_on:
+        connection.execute("INSERT INTO fated_jobs VALUES (?)", (job.id,))
+
+
+def insert_outcome(
+    connection: sqlite3.Connection, job_id: str, outcome: OutcomeRecord, steps: str
+) -> bool:
+    """Store what a job came to, as part of a transaction; False if that is known already."""
+    values = (job_id, _dump(outcome), steps)
+    inserted = connection.execute("INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?)", values)
+    return inserted.rowcount == 1
+
+
 def _file(row: Row) -> FileRecord:
     *fields, status, details = row
     fate = FileFate(status, details) if status else ORDINARY_FILE
@@ -361,5 +394,5 @@ def _job(row: Row) -> JobRecord:
     fate = record.get("fate") or {}  # a store of an earlier version knows no fates
     error = fate.get("error")
     fate = JobFate(**(fate | {"error": JobError(**error) if error else None}))
-    pauses = tuple(Pause(*span) for span in json.loads(row[2] or "[]"))
+    pauses = tuple(Pause(*span) for span in json.loads(row[2])) if row[2] else ()
     return JobRecord(**(record | {"cancelled_at": row[1], "pauses": pauses, "fate": fate}))

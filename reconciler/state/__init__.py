@@ -1,6 +1,7 @@
 """The nouns that all stages share. Frozen data, no behaviour beyond questions about itself.
 
 desired     what was loaded from disk, and what of it is desired
+history     what Git tells of earlier commits
 jobs        what a provider holds: jobs, files, and where it is
 rights      what the ledger holds
 observed    all that a pass knows of the provider, taken at one time
@@ -18,6 +19,7 @@ from reconciler.state.desired import (
     Revision,
     Training,
 )
+from reconciler.state.history import History
 from reconciler.state.jobs import (
     TRANSITIONS,
     Checkpoint,
@@ -44,6 +46,7 @@ __all__ = [
     "Desired",
     "Endpoint",
     "Health",
+    "History",
     "Job",
     "JobError",
     "JobStatus",

@@ -49,6 +49,7 @@ class Loaded:
         specs: sorted by name.
         revision: Git's word on the checkout.
         warnings: problems that stop nothing.
+        has_project: whether there is a Project document, so that the owner was named on purpose.
     """
 
     root: str
@@ -57,6 +58,7 @@ class Loaded:
     specs: tuple[LoadedSpec, ...]
     revision: Revision
     warnings: tuple[Problem, ...] = ()
+    has_project: bool = False
 
 
 # ---- desired: what Git says should exist -----------------------------------------------------

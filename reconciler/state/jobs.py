@@ -32,7 +32,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = {
     JobStatus.VALIDATING_FILES: frozenset(
         {JobStatus.QUEUED, JobStatus.FAILED, JobStatus.CANCELLED}
     ),
-    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED}),
+    JobStatus.QUEUED: _ENDS - {JobStatus.SUCCEEDED} | {JobStatus.RUNNING, JobStatus.PAUSING},
     JobStatus.RUNNING: _ENDS | {JobStatus.PAUSING},
     JobStatus.PAUSING: frozenset({JobStatus.PAUSED}) | _ENDS,
     JobStatus.PAUSED: frozenset({JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.CANCELLED}),

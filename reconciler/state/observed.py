@@ -26,6 +26,8 @@ class Observed:
         acknowledged: jobs that a person has seen as duplicates.
         latest_unmarked: when the newest job without any mark was created, 0 if none was seen: it
             may be one of ours, made through something that drops marks.
+        used_elsewhere: files and models that jobs without our mark were made with: known only where
+            every job was looked at.
         is_complete: whether every job and file of the endpoint was looked at, so that absence is
             proved and creates are allowed.
     """
@@ -41,4 +43,5 @@ class Observed:
     rights: tuple[Right, ...] = ()
     acknowledged: frozenset[str] = frozenset()
     latest_unmarked: int = 0
+    used_elsewhere: frozenset[str] = frozenset()
     is_complete: bool = False

@@ -94,6 +94,7 @@ def _handler(relay: Relay, upstream: str) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # an answer is sent in two writes
 
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)

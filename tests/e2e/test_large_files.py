@@ -31,7 +31,7 @@ def runner(root: Path, base_url: str) -> tuple[OpenAIProvider, Request, World]:
     endpoint = Endpoint("large", base_url)
     provider = OpenAIProvider(endpoint, "sk-any", SMALL)
     world = World(
-        connect=lambda _project: nullcontext(Connection(endpoint, provider, provider)),
+        connect=lambda _project: nullcontext(Connection(endpoint, provider, provider, provider)),
         ledger=lambda _loaded: Ledger(FolderRecords(root.parent / "ledger")),
         revision=lambda: read_revision(root),
         nonce=lambda: os.urandom(16).hex(),

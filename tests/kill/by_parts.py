@@ -26,7 +26,7 @@ def main() -> int:
     scope = Scope()
     endpoint = resolve_endpoint(ProviderPin(), os.environ)
     provider = OpenAIProvider(endpoint, os.environ["OPENAI_API_KEY"], SMALL)
-    connection = Connection(endpoint, provider, provider)
+    connection = Connection(endpoint, provider, provider, provider)
     with terminal.screen() as screen, open_world(scope, screen) as opened:
         world = replace(opened, connect=lambda _project: nullcontext(connection))
         request = scope.request(max_usd=1.0)

@@ -32,6 +32,17 @@ class Endpoint:
         """Every training and validation file."""
         return self._data("/files?purpose=fine-tune&limit=1000")
 
+    def models(self) -> list[str]:
+        """The fine-tuned models that answer, without their checkpoints."""
+        names = [model["id"] for model in self._data("/models")]
+        return sorted(name for name in names if name.startswith("ft:") and ":ckpt-" not in name)
+
+    def train_on(self, file_id: str) -> None:
+        """Somebody else's job on an uploaded file."""
+        body = {"model": "gpt-4o-mini-2024-07-18", "training_file": file_id}
+        address = f"{self.base_url}/fine_tuning/jobs"
+        self._client.post(address, json=body).raise_for_status()
+
     def creates(self) -> int:
         """How many creates were carried out."""
         return self.calls().get("create_job", {}).get("carried_out", 0)
@@ -56,7 +67,7 @@ class Endpoint:
 
     def _data(self, path: str) -> list[dict[str, Any]]:
         page = self._client.get(self.base_url + path).raise_for_status().json()
-        assert not page["has_more"]
+        assert not page.get("has_more")
         rows: list[dict[str, Any]] = page["data"]
         return rows
 

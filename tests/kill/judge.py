@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,12 @@ class Held:
     jobs: tuple[dict[str, Any], ...]
     files: tuple[dict[str, Any], ...]
     creates: int
+    models: tuple[str, ...] = ()
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """The ids of all models and files."""
+        return frozenset({*self.models, *(file["id"] for file in self.files)})
 
     @property
     def orphans(self) -> list[str]:
@@ -25,7 +31,8 @@ class Held:
 
 
 def held_by(endpoint: Endpoint) -> Held:
-    return Held(tuple(endpoint.jobs()), tuple(endpoint.files()), endpoint.creates())
+    jobs, files = tuple(endpoint.jobs()), tuple(endpoint.files())
+    return Held(jobs, files, endpoint.creates(), tuple(endpoint.models()))
 
 
 def too_many(held: Held, specs: int) -> Iterator[str]:
@@ -40,3 +47,24 @@ def unfinished(held: Held, specs: int) -> Iterator[str]:
     statuses = [f"{job['metadata']['reconciler.name']} {job['status']}" for job in held.jobs]
     if held.creates != specs or [job["status"] for job in held.jobs] != ["succeeded"] * specs:
         yield f"{held.creates} creates were carried out, and the jobs are {statuses}"
+
+
+def needed_by(specs: Collection[str], held: Held) -> frozenset[str]:
+    """The models and files of the newest job of each of these specs."""
+    newest: dict[str, dict[str, Any]] = {}
+    for job in sorted(held.jobs, key=lambda job: int(job["created_at"])):
+        newest[job["metadata"]["reconciler.name"]] = job
+    uses = ("fine_tuned_model", "training_file", "validation_file")
+    return frozenset(newest[spec][use] for spec in specs for use in uses if newest[spec][use])
+
+
+def lost(held: Held, needed: frozenset[str]) -> Iterator[str]:
+    """What a prune may never do."""
+    if gone := needed - held.objects:
+        yield f"PRUNED WHAT IS NEEDED: {sorted(gone)}"
+
+
+def left(held: Held, needed: frozenset[str]) -> Iterator[str]:
+    """What may not be in the end: something that nothing needs."""
+    if more := held.objects - needed:
+        yield f"{sorted(more)} are still there"

@@ -37,7 +37,7 @@ class Seen:
     has_body: bool
 
     def __str__(self) -> str:
-        named = re.sub(r"\b(upload|file|ftjob)[_-]\w+", "ID", self.path.partition("?")[0])
+        named = re.sub(r"\b((upload|file|ftjob)[_-]|ft:)[^/]+", "ID", self.path.partition("?")[0])
         return f"{self.method} {named}"
 
 

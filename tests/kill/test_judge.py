@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.kill.judge import Held, too_many, unfinished
+from tests.kill.judge import Held, left, lost, needed_by, too_many, unfinished
 
 
 def job(spec: str, file: str = "file-1", status: str = "succeeded") -> dict[str, Any]:
@@ -42,3 +42,15 @@ def test_a_spec_without_its_model_is_seen() -> None:
 def test_a_file_that_no_job_uses_is_an_orphan_also_where_its_bytes_are_used() -> None:
     held = Held((job("a"),), (file("file-1"), file("file-2"), file("file-3", "other")), creates=1)
     assert held.orphans == ["other", "shop.0123456789abcdef.jsonl"]
+
+
+def test_what_a_prune_took_too_much_or_left_is_seen() -> None:
+    jobs = tuple(
+        {**job("a", f"file-{n}"), "created_at": n, "fine_tuned_model": f"ft:{n}"} for n in (2, 1)
+    )
+    held = Held(jobs, (file("file-2"),), creates=0, models=("ft:2",))
+    needed = needed_by(["a"], held)
+    assert needed == {"ft:2", "file-2"}
+    assert not [*lost(held, needed), *left(held, needed)]
+    assert list(left(Held(jobs, held.files, 0, ("ft:1", "ft:2")), needed))
+    assert list(lost(Held(jobs, (), 0, held.models), needed))

@@ -8,16 +8,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import Popen
 
 from tests.kill.endpoint import Endpoint, fresh_endpoint
-from tests.kill.judge import Held, held_by, too_many, unfinished
+from tests.kill.judge import Held, held_by, left, lost, needed_by, too_many, unfinished
 from tests.kill.moments import Moment, Point, points_of
 from tests.kill.proxy import Proxy, proxy_to
 from tests.kill.runners import Ground, complaint, ended
-from tests.kill.stories import AFTER_THE_WINDOW, CHECK, Story
+from tests.kill.stories import A_DAY, AFTER_THE_WINDOW, CHECK, INSTALLED, Story, commit
 
 IN_THE_RUNNER = {Moment.BEFORE_CONNECT: "connect", Moment.BEFORE_WRITE: "ledger"}
 TRIES = 5
@@ -41,11 +41,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Bench:
-    """A story's project in a folder, to be told in copies of it, and where it can be killed in."""
+    """A story's project in a folder, to be told in copies of it, and where it can be killed in.
+
+    ``needed``: of a story that deletes, the models and files that are to be there in the end.
+    """
 
     story: Story
     folder: Path
     points: tuple[Point, ...] = ()
+    needed: frozenset[str] = frozenset()
 
     def trial(self, point: Point) -> Verdict:
         """Kill a runner at a point; again if none came to it, and several could have."""
@@ -59,7 +63,8 @@ class Bench:
         begun = time.monotonic()
         with stage_of(self) as stage:
             codes = stage.killed(point)
-            wrong = list(stage.undisturbed())
+            wrong = list(self._lost(stage))
+            wrong += stage.undisturbed()
             held = held_by(stage.endpoint)
             killed_in = str(stage.proxy.killed_in or point.of)
         was_reached = codes.count(-signal.SIGKILL) == 1
@@ -71,7 +76,15 @@ class Bench:
         seconds = time.monotonic() - begun
         return Verdict(self.story.name, point, tuple(wrong), was_reached, seconds)
 
+    def _lost(self, stage: Stage) -> Iterator[str]:
+        if self.needed:
+            yield from lost(held_by(stage.endpoint), self.needed)
+
     def _judged(self, held: Held) -> Iterator[str]:
+        if self.needed:
+            yield from lost(held, self.needed)
+            yield from left(held, self.needed)
+            return
         yield from too_many(held, self.story.specs)
         yield from unfinished(held, self.story.specs)
         if held.orphans:
@@ -90,13 +103,29 @@ def bench_for(story: Story, folder: Path) -> Bench:
     told = [_told(bench) for _ in range(2)]
     shown = [sorted(map(str, points)) for points in told]
     assert shown[0] == shown[1], "the story is another each time"
-    return Bench(story, folder, told[0])
+    return replace(bench, points=told[0])
 
 
 def plain_bench(story: Story, folder: Path) -> Bench:
     """A story whose points are known."""
+    bench = Bench(story, folder)
     story.write(folder / "project")
-    return Bench(story, folder)
+    return replace(bench, needed=_prepared(bench)) if story.earlier else bench
+
+
+def _prepared(bench: Bench) -> frozenset[str]:
+    """Apply what the project was before, in a sandbox that each trial then has a copy of."""
+    root = bench.folder / "project"
+    with fresh_endpoint(bench.folder / "sandbox") as endpoint:
+        ground = Ground(root, endpoint.base_url, bench.folder / "cache")
+        for files in bench.story.earlier:
+            commit(root, files)
+            assert not list(complaint(ground, *INSTALLED))
+            endpoint.advance(AFTER_THE_WINDOW)
+        assert not list(complaint(ground, *CHECK))
+        commit(root, bench.story.files)
+        endpoint.advance(A_DAY)
+        return needed_by(bench.story.names, held_by(endpoint))
 
 
 def _told(bench: Bench) -> tuple[Point, ...]:
@@ -119,6 +148,8 @@ def stage_of(bench: Bench) -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(dir=bench.folder) as own:
         root = Path(own, "project")
         shutil.copytree(bench.folder / "project", root)
+        if bench.story.earlier:
+            shutil.copytree(bench.folder / "sandbox", Path(own, "sandbox"))
         with (
             fresh_endpoint(Path(own, "sandbox")) as endpoint,
             proxy_to(endpoint.base_url) as proxy,

@@ -85,7 +85,9 @@ def test_the_same_bytes_have_the_same_facts_whatever_is_kept(leaking: Path, tmp_
         load(leaking, count_tokens=True, cache=each).specs for each in (None, cache, cache, None)
     ]
     assert specs == [specs[0]] * 4
-    assert specs[0][0].training.tokens > 0
+    training = specs[0][0].training
+    assert training is not None
+    assert training.tokens > 0
 
 
 # ---- earlier versions ------------------------------------------------------------------------

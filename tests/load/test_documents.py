@@ -84,9 +84,9 @@ spec:
         "6:1: SPEC105 spec.dataset: missing; expected the data; optional only beside adopt. "
         "Add dataset: data/train.jsonl.",
         "6:1: SPEC105 spec.model: missing; expected a snapshot such as gpt-4.1-mini-2025-04-14, "
-        "never an alias. Add model: gpt-4.1-mini-2025-04-14.",
-        "7:3: SPEC106 spec.datasets: unknown key; expected one of model, dataset, method, "
-        'hyperparameters, suffix, seed. Did you mean "dataset"?',
+        "never an alias; or {from: NAME}. Add model: gpt-4.1-mini-2025-04-14.",
+        "7:3: SPEC106 spec.datasets: unknown key; expected one of model, adopt, dataset, method, "
+        'hyperparameters, suffix, seed, suspend, lifecycle. Did you mean "dataset"?',
         '8:11: SPEC104 spec.method: found "supervized"; expected supervised or dpo. '
         'Did you mean "supervised"?',
         '10:15: SPEC104 spec.hyperparameters.n_epochs: found 0; expected "auto" or a whole number '
@@ -99,8 +99,9 @@ spec:
         '13:31: SPEC104 spec.hyperparameters.learning_rate_multiplier: found .nan; expected "auto" '
         "or a number above 0. "
         "Write such a value, or leave learning_rate_multiplier out: the service then chooses.",
-        "14:3: SPEC106 spec.n_epochs: unknown key; expected one of model, dataset, method, "
-        "hyperparameters, suffix, seed. It belongs at spec.hyperparameters.n_epochs.",
+        "14:3: SPEC106 spec.n_epochs: unknown key; expected one of model, adopt, dataset, method, "
+        "hyperparameters, suffix, seed, suspend, lifecycle. "
+        "It belongs at spec.hyperparameters.n_epochs.",
         '15:11: SPEC107 spec.suffix: found 1e3; expected text. Write it in quotes: suffix: "1e3".',
         '16:9: SPEC107 spec.seed: found "42"; expected a whole number. Write 42 without quotes.',
     ]

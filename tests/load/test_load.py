@@ -41,6 +41,7 @@ def test_a_spec_is_loaded_with_its_place_and_the_facts_of_its_data(
     [item] = result.specs
     assert (item.file, item.line, item.document.metadata.name) == ("specs/team/a.yaml", 3, "triage")
     data = (root / "data/train.jsonl").read_bytes()
+    assert item.training is not None
     assert item.training.path == "data/train.jsonl"
     assert item.training.sha256 == hashlib.sha256(data).hexdigest()
     assert (item.training.bytes, item.training.examples) == (len(data), 10)
@@ -53,6 +54,8 @@ def test_tokens_are_counted_when_asked_for(root: Path, write: Write, spec: str) 
     write("specs/a.yaml", spec)
     [counted] = load(root, count_tokens=True).specs
     [uncounted] = load(root, count_tokens=False).specs
+    assert counted.training is not None
+    assert uncounted.training is not None
     assert counted.training.tokens > 0
     assert counted.training.encoding == "o200k_base"
     assert (uncounted.training.tokens, uncounted.training.encoding) == (0, "")

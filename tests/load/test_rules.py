@@ -82,7 +82,7 @@ BREACHES: dict[str, Breach] = {
         "dataset: {training: ../data/train.jsonl, lint: {accept: [DS146, DS120, DS999]}}",
     ),
     "SPEC117": _changed("model: gpt-4.1-mini-2025-04-14", "model: {from: nobody}"),
-    "SPEC118": _changed("model: gpt-4.1-mini-2025-04-14", "model: {from: a}"),
+    "SPEC118": _changed("model: gpt-4.1-mini-2025-04-14", "model: {from: triage}"),
     "PATH201": _changed("../data", "/data"),
     "PATH202": _changed("../data", "../../data"),
     "PATH203": _linked,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Unavailable
-from reconciler.providers.objects import read_file, read_job
-from reconciler.state import JobError, JobStatus
+from reconciler.providers.objects import read_checkpoint, read_file, read_job
+from reconciler.state import Checkpoint, JobError, JobStatus
 
 LEAST: dict[str, Any] = {"id": "ftjob-1"}
 
@@ -68,6 +68,19 @@ def test_an_unknown_status_counts_as_alive_until_the_job_says_when_it_ended(
 def test_a_file_is_usable_unless_it_says_otherwise(status: object) -> None:
     assert read_file({"id": "file-1", "status": status}).is_usable
     assert not read_file({"id": "file-1", "status": "error"}).is_usable
+
+
+@pytest.mark.parametrize("lacking", ["step_number", "fine_tuned_model_checkpoint"])
+def test_a_checkpoint_that_cannot_be_chosen_is_no_answer(lacking: str) -> None:
+    """To leave it out would make an earlier one the last, and train on the wrong model."""
+    whole = {
+        "id": "ftckpt_1",
+        "step_number": 90,
+        "fine_tuned_model_checkpoint": "ft:m:ckpt-step-90",
+    }
+    assert read_checkpoint(whole) == Checkpoint(90, "ft:m:ckpt-step-90")
+    with pytest.raises(Unavailable):
+        read_checkpoint({**whole, lacking: None})
 
 
 JSON = st.recursive(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -26,46 +25,10 @@ from reconciler.errors import (
 )
 from reconciler.plan.case import CLOCK_SKEW
 from reconciler.providers.openai import CREATE_TIMEOUT, OpenAIProvider
-from reconciler.providers.protocol import JobRequest
 from reconciler.spec import ProjectSpec
 from reconciler.state import Endpoint, JobStatus
-from tests.e2e.conftest import lines_of
-from tests.e2e.relay import Forward, Relay, Reply, Sent, Spoil
-
-
-def nothing(_count: int) -> None:
-    pass
-
-
-def dataset(folder: Path, word: str = "answer") -> tuple[Path, str]:
-    path = folder / f"{word}.jsonl"
-    path.write_text("".join(lines_of(12, word)), encoding="utf-8")
-    return path, sha256(path.read_bytes()).hexdigest()
-
-
-def uploaded(provider: OpenAIProvider, folder: Path) -> str:
-    path, digest = dataset(folder)
-    return provider.upload(path, f"shop.{digest[:16]}.jsonl", digest, nothing).id
-
-
-def request(training_file: str, **metadata: str) -> JobRequest:
-    return JobRequest(
-        model="gpt-4o-mini-2024-07-18",
-        method="supervised",
-        hyperparameters={"n_epochs": 1},
-        training_file=training_file,
-        validation_file=None,
-        suffix=None,
-        seed=None,
-        metadata=metadata,
-        nonce="n",
-    )
-
-
-def answering(status: int, body: Any, **headers: str) -> Spoil:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return lambda _sent, _forward: Reply(status, raw, headers)
-
+from tests.e2e.relay import Forward, Relay, Reply, Sent
+from tests.providers.conftest import answering, dataset, listening, nothing, request, uploaded
 
 # ---- creates -------------------------------------------------------------------------------------
 
@@ -161,23 +124,6 @@ def test_an_answer_that_is_cut_off_leaves_the_create_in_doubt() -> None:
         with pytest.raises(ReplyLost):
             provider.create(request("file-x"))
         provider.close()
-
-
-@contextmanager
-def listening(answer: bytes) -> Iterator[str]:
-    """A server that gives one connection these bytes as its answer, and hangs up."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(65_536)
-                connection.sendall(answer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
-        thread.join()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"id": null}', b'{"id": '])
@@ -357,6 +303,40 @@ def test_a_page_of_jobs_that_does_not_say_whether_it_is_the_last_is_asked_on(
 
     relay.spoil = two_a_page
     assert [job.id for job in provider.jobs()] == made[::-1]
+
+
+def test_a_scan_builds_nothing_of_the_sdk_for_a_row(provider: OpenAIProvider, relay: Relay) -> None:
+    """What the SDK does for a page is the same, however many rows it has."""
+    for scan in (provider.jobs, provider.files):
+        list(scan())
+        calls = [calls_into_the_sdk(scan, relay, rows) for rows in (1, 100)]
+        assert calls[0] == calls[1] > 0
+
+
+def calls_into_the_sdk(scan: Callable[[], Iterator[object]], relay: Relay, rows: int) -> int:
+    """How many calls a scan of one page makes of functions of the SDK and of pydantic."""
+    page = {"data": [{"id": f"x-{n}", "metadata": {}} for n in range(rows)], "has_more": False}
+    relay.spoil = answering(200, page)
+    called: list[str] = []
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call":
+            called.append(frame.f_globals.get("__name__", ""))
+
+    sys.setprofile(note)
+    try:
+        assert len(list(scan())) == rows
+    finally:
+        sys.setprofile(None)
+    return sum(name.partition(".")[0] in ("openai", "pydantic") for name in called)
+
+
+def test_a_page_of_files_is_as_large_as_the_service_allows(
+    provider: OpenAIProvider, relay: Relay
+) -> None:
+    list(provider.files())
+    (sent,) = relay.sent
+    assert "limit=10000" in sent.path
 
 
 def test_what_is_not_there_is_none(provider: OpenAIProvider) -> None:

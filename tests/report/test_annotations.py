@@ -61,9 +61,9 @@ def test_what_failed_is_an_error_and_what_is_held_or_drifted_a_warning() -> None
     assert plan_annotations(plan) == (
         "::warning title=drifted%3A drifted (JobCancelled)::ftjob-2 was cancelled%0A"
         "→ to train it again: reconcile retry drifted\n"
-        "::error title=failed%3A failed (JobFailed)::ftjob-1 failed (invalid_training_file: what "
-        "invalid_training_file means)%0A→ the same job is never sent again: change the spec or "
-        "its data, or: reconcile retry failed"
+        "::error title=failed%3A failed (JobFailed)::ftjob-1 failed for its data "
+        "(invalid_training_file: what invalid_training_file means)%0A→ change the data, which is "
+        "never sent again as it is; if it is not at fault: reconcile retry failed"
     )
 
 

@@ -25,14 +25,19 @@ SUMMARY = {
     "creates": 0,
     "uploads": 0,
     "cancels": 0,
+    "deletes": 0,
     "waits": 0,
+    "later": 0,
     "ready": 0,
     "held": 0,
     "failed": 0,
     "drifted": 0,
+    "suspended": 0,
     "cost_usd": 0.0,
+    "later_usd": 0.0,
     "unpriced": 0,
     "trained_tokens": 0,
+    "billed_this_month_usd": 0.0,
     "has_changes": False,
     "is_frozen": False,
 }
@@ -61,7 +66,8 @@ def test_the_promised_keys_stand_in_the_promised_order() -> None:
     document = read(plan_json(busy_plan()))
     assert list(document) == [
         *("schema_version", "kind", "digest", "owner", "endpoint"),
-        *("revision", "summary", "actions", "resources", "orphans", "duplicates"),
+        *("revision", "calendar", "summary", "actions", "later"),
+        *("resources", "orphans", "duplicates"),
     ]
     assert (document["schema_version"], document["kind"]) == (1, "plan")
 
@@ -74,6 +80,7 @@ def test_the_summary_is_made_of_numbers() -> None:
         "cancels": 1,
         "waits": 1,
         "cost_usd": 0.3,
+        "billed_this_month_usd": 1.2,
         "is_frozen": True,
         "trained_tokens": 100_000,
         "has_changes": True,
@@ -93,6 +100,8 @@ def test_a_create_carries_all_that_a_reviewer_asks_for() -> None:
         "attempt": 1,
         "reason": "SpecChanged",
         "model": "gpt-4o-mini-2024-07-18",
+        "base": "gpt-4o-mini-2024-07-18",
+        "parent": None,
         "method": "supervised",
         "hyperparameters": {"n_epochs": 1},
         "suffix": None,
@@ -163,7 +172,8 @@ def test_a_status_tells_how_each_resource_stands() -> None:
             "project": None,
             "is_embedded_sandbox": False,
         },
-        "summary": {**SUMMARY, "ready": 1},
+        "calendar": {"new_jobs_until": "2027-01-06"},
+        "summary": {**SUMMARY, "ready": 1, "billed_this_month_usd": 0.3},
         "resources": [
             {
                 "name": "triage",
@@ -171,12 +181,20 @@ def test_a_status_tells_how_each_resource_stands() -> None:
                 "key": training.key,
                 "base": "gpt-4o-mini-2024-07-18",
                 "sync": "InSync",
-                "health": "Ready",
-                "reason": "Ready",
-                "message": "ft:gpt-4o-mini-2024-07-18:acme::1 answers",
+                "health": "Retiring",
+                "reason": "Retiring",
+                "message": "ft:gpt-4o-mini-2024-07-18:acme::1 answers and serves until 2027-01-14, "
+                "53 days",
                 "remedy": None,
+                "since": 1_795_338_801,
+                "failure_class": None,
                 "job_id": "ftjob-1",
                 "model": "ft:gpt-4o-mini-2024-07-18:acme::1",
+                "tokens": 100_000,
+                "usd": 0.3,
+                "is_billed": False,
+                "serves_until": "2027-01-14",
+                "notices": [],
             }
         ],
         "duplicates": [],

@@ -36,14 +36,16 @@ def test_a_new_training_is_told_with_its_fields_and_its_cost() -> None:
         plan_text(plan_for(TRAINING))
         == """\
 acme at https://api.openai.com/v1, commit 9c652da0f1ab
+new jobs until 2027-01-06, 45 days
 
 + triage: $0.30
     nothing was trained for it yet
-    model     gpt-4o-mini-2024-07-18
-    method    supervised
-    training  data/training.jsonl (40 examples, 100,000 tokens)
-    n_epochs  1
-    cost      $0.30 (100,000 tokens x 1 epoch x $3.00 / 1M)
+    model         gpt-4o-mini-2024-07-18
+    method        supervised
+    training      data/training.jsonl (40 examples, 100,000 tokens)
+    n_epochs      1
+    serves until  2027-01-14, 53 days
+    cost          $0.30 (100,000 tokens x 1 epoch x $3.00 / 1M)
 
 ^ data/training.jsonl  400.0 kB  as acme.c2fb788c7deedbea.jsonl  for triage
 
@@ -53,10 +55,10 @@ Plan: 1 to train for $0.30 (100,000 tokens trained), 1 file to upload.
 
 
 def test_a_status_lists_all_and_then_says_what_to_do() -> None:
-    names = {name: make_training(name, suffix=name) for name in ("faq", "greeter", "tone")}
+    names = {name: make_training(name, suffix=name) for name in ("faq", "hey", "tone")}
     jobs = (
         make_job(names["faq"], JobStatus.FAILED, error="invalid_training_file"),
-        make_job(names["greeter"], number=2),
+        make_job(names["hey"], number=2),
         make_job(names["tone"], JobStatus.RUNNING, number=3),
     )
     plan = plan_for(make_desired(*names.values()), make_observed(*jobs))
@@ -64,15 +66,19 @@ def test_a_status_lists_all_and_then_says_what_to_do() -> None:
         status_text(plan)
         == """\
 acme at https://api.openai.com/v1, commit 9c652da0f1ab
+new jobs until 2027-01-06, 45 days
+models on gpt-4o-mini-2024-07-18 serve until 2027-01-14, 53 days
 
-NAME     SYNC       HEALTH       REASON     MODEL / JOB
-faq      OutOfSync  Failed       JobFailed  ftjob-1
-greeter  InSync     Ready        Ready      ft:gpt-4o-mini-2024-07-18:acme::2
-tone     InSync     Progressing  Training   ftjob-3
+NAME  SYNC       HEALTH       REASON     MODEL / JOB                        AGE  COST    NEXT
+faq   OutOfSync  Failed       JobFailed  ftjob-1                            2 h  $0.00   below
+hey   InSync     Retiring     Retiring   ft:gpt-4o-mini-2024-07-18:acme::2  2 h  ~$0.30  \
+replace by 2027-01-14
+tone  InSync     Progressing  Training   ftjob-3                            2 h  ~$0.30  wait
 
 ! faq: failed (JobFailed)
-    ftjob-1 failed (invalid_training_file: what invalid_training_file means)
-    → the same job is never sent again: change the spec or its data, or: reconcile retry faq
+    ftjob-1 failed for its data (invalid_training_file: what invalid_training_file means)
+    → change the data, which is never sent again as it is; if it is not at fault: \
+reconcile retry faq
 
 Nothing to train: 1 under way, 1 failed, 1 model ready.
 """

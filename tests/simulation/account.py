@@ -13,20 +13,25 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from reconciler.ownership import ATTEMPT, CLAIM, KEY, OWNER
+from reconciler.ownership import ATTEMPT, CLAIM, COMMIT, KEY, OWNER, TOKENS
 from reconciler.sandbox.answer import Answer
 from reconciler.sandbox.clock import Clock
 from reconciler.sandbox.exchange import Exchange
 from reconciler.sandbox.faults import FaultPlan, Faults
 from reconciler.sandbox.lifecycle import Status, is_terminal
 from reconciler.sandbox.limits import Limits
-from reconciler.sandbox.records import JobRecord, OutcomeRecord
+from reconciler.sandbox.progress import Progress, job_object
+from reconciler.sandbox.records import FileRecord, JobRecord, OutcomeRecord
 from reconciler.sandbox.state import Sandbox
 from reconciler.sandbox.store import Store
 from reconciler.sandbox.work import Trainer
 
 JOBS: Final = "/v1/fine_tuning/jobs"
 KEY_HEADER: Final = {"authorization": "Bearer sk-simulated", "content-type": "application/json"}
+
+
+LONG_AGO: Final = 200_000.0
+"""Seconds before the beginning at which old files were uploaded."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,9 @@ class Made:
     Attributes:
         at: when it was made.
         post: which request made it: two of one number are one request that was delivered twice.
-        key, attempt, claim, owner: empty where somebody else's request had none.
+        key, attempt, claim, owner, commit: empty where somebody else's request had none.
+        tokens: what its mark expects to be billed.
+        model: the name of its model, once it has one.
     """
 
     id: str
@@ -48,17 +55,21 @@ class Made:
     owner: str
     training_file: str
     validation_file: str
+    commit: str
+    tokens: int
+    model: str
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A job as it truly stands at a moment."""
+    """A job as it truly stands at a moment; ``tokens``: its bill, once it has its model."""
 
     made: Made
     status: Status
     ended_at: float | None
     has_model: bool
     shows_mark: bool
+    tokens: int
 
     @property
     def is_alive(self) -> bool:
@@ -66,7 +77,7 @@ class Seen:
         return not is_terminal(self.status)
 
 
-TOKENS: Final = (10_000, 2_000_000, 20_000_000, 400_000_000)
+LENGTHS: Final = (10_000, 2_000_000, 20_000_000, 400_000_000)
 """A training lasts half a minute, two minutes, a quarter of an hour, or five hours."""
 
 
@@ -84,7 +95,7 @@ class InstantTrainer(Trainer):
         """The stored outcome, or one made up on the spot."""
         known = self._store.outcome(job.id)
         if known is None:
-            tokens = self.chance.choice(TOKENS)
+            tokens = self.chance.choice(LENGTHS)
             known = OutcomeRecord(None, tokens, {"n_epochs": 1, "batch_size": 1}, 2)
             self._store.save_outcome(
                 job, known, "[[1,0.5,0.5,null,null],[2,0.4,0.6,null,null]]", None
@@ -146,7 +157,7 @@ class Account:
         for made in new:
             self.on_made(made)
 
-    def add_strangers(self, count: int) -> None:
+    def add_strangers(self, count: int, file: str = "") -> None:
         """Other people's jobs in the same account; every other one carries metadata of theirs."""
         store, now = self.sandbox.store, self.now()
         for number in range(count):
@@ -156,7 +167,7 @@ class Account:
                 model="gpt-4o-mini-2024-07-18",
                 base="gpt-4o-mini-2024-07-18",
                 model_name=store.new_name("ft:gpt-4o-mini-2024-07-18:sandbox::", 8),
-                training_file=store.new_name("file-"),
+                training_file=file or store.new_name("file-"),
                 validation_file=None,
                 size=1,
                 method="supervised",
@@ -169,6 +180,17 @@ class Account:
             )
             store.add_job(job)
         self._note_new({})
+
+    def add_left_behind(self, owner: str) -> None:
+        """Old uploads under an owner's name: one that nothing uses, and one of a stranger's job."""
+        store, then = self.sandbox.store, self.now() - LONG_AGO
+        files = [store.new_name("file-") for _ in range(2)]
+        for file_id in files:
+            name = f"{owner}.{sha256(file_id.encode()).hexdigest()[:16]}.jsonl"
+            content = self.folder / name
+            content.write_text(file_id)
+            store.add_file(FileRecord(file_id, then, "fine-tune", name, len(file_id)), content)
+        self.add_strangers(1, files[0])
 
     # ---- the truth -----------------------------------------------------------------------------
 
@@ -186,16 +208,26 @@ class Account:
                 has_model=progress.status is Status.SUCCEEDED
                 and progress.job.model_name not in deleted,
                 shows_mark=bool((progress.job.metadata or {}).get(KEY)),
+                tokens=_billed(progress),
             )
             for progress in reversed(shown)
         ]
 
+    def file(self, file_id: str) -> FileRecord | None:
+        """An uploaded file, if it is there."""
+        return self.sandbox.store.file(file_id, self.now())
+
     def digest(self, file_id: str) -> str:
-        """SHA-256 of an uploaded file's bytes."""
-        if file_id not in self.digests:
-            content = self.sandbox.store.path_of(file_id).read_bytes()
-            self.digests[file_id] = sha256(content).hexdigest()
-        return self.digests[file_id]
+        """SHA-256 of an uploaded file's bytes; empty if it is there no more."""
+        path = self.sandbox.store.path_of(file_id)
+        if file_id not in self.digests and path.exists():
+            self.digests[file_id] = sha256(path.read_bytes()).hexdigest()
+        return self.digests.get(file_id, "")
+
+
+def _billed(progress: Progress) -> int:
+    tokens = job_object(progress)["trained_tokens"]
+    return tokens if isinstance(tokens, int) else 0
 
 
 def _made(job: JobRecord, post: int, mark: Mapping[str, str]) -> Made:
@@ -209,6 +241,9 @@ def _made(job: JobRecord, post: int, mark: Mapping[str, str]) -> Made:
         owner=mark.get(OWNER, ""),
         training_file=job.training_file,
         validation_file=job.validation_file or "",
+        commit=mark.get(COMMIT, ""),
+        tokens=int(mark.get(TOKENS, 0)),
+        model=job.model_name,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from reconciler.ledger import Ledger
-from reconciler.ownership import ATTEMPT, CLAIM, KEY, OWNER
+from reconciler.ownership import ATTEMPT, CLAIM, KEY, OWNER, TOKENS
 from reconciler.plan.case import CLOCK_SKEW
 from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
 from reconciler.state import Right
@@ -16,6 +16,10 @@ from tests.simulation.account import Account, Made, Seen
 from tests.simulation.look import Look
 
 ENDPOINT: Final = "https://simulated.example/v1"
+PRICE: Final = 3e-6
+"""US dollars a token of the one base that all specs name."""
+CENT: Final = 1e-5
+"""US dollars that may be lost where bills are rounded."""
 LONGEST_STALE: Final = 210.0
 """Seconds for which a new job may be missing from a list, with the latency of the answer."""
 
@@ -32,6 +36,7 @@ class Laws:
         refused: owner and run key whose refusal a runner was told and had written down.
         retried: run keys that a person asked to train again.
         broken: what was broken, in words.
+        per_pass, per_month: the Project's budget in US dollars; None for none.
     """
 
     account: Account
@@ -41,6 +46,8 @@ class Laws:
     refused: set[tuple[str, str]] = field(default_factory=set)
     retried: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
+    per_pass: float | None = None
+    per_month: float | None = None
     _sent: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def breach(self, law: str, detail: str) -> None:
@@ -58,6 +65,7 @@ class Laws:
         self._whole_scan(mark, look)
         self._right_bytes(body)
         self._not_stopped(owner, mark, look)
+        self._within_budget(owner, mark, look)
 
     def _right(self, owner: str, mark: Mapping[str, str]) -> Right | None:
         attempt = (mark[KEY], int(mark[ATTEMPT]))
@@ -85,6 +93,8 @@ class Laws:
     def _right_bytes(self, body: Mapping[str, Any]) -> None:
         files = [body["training_file"], body.get("validation_file")]
         digests = tuple(self.account.digest(file) for file in files if file)
+        if "" in digests:  # a prune from another checkout was faster; the endpoint refuses
+            return
         if digests != self.digests.get(body["metadata"][KEY]):
             self.breach("uploaded bytes hash to the key", str(files))
 
@@ -115,6 +125,15 @@ class Laws:
         times = Counter(made.post for made in shown)
         seen = self.ledgers[owner].read(ENDPOINT).acknowledged
         return [made.id for made in shown if times[made.post] > 1 and made.id not in seen]
+
+    def _within_budget(self, owner: str, mark: Mapping[str, str], look: Look) -> None:
+        look.spent += int(mark[TOKENS]) * PRICE
+        if self.per_pass is not None and look.spent > self.per_pass + CENT:
+            self.breach("what a pass spends is within its budget", f"${look.spent:.4f}")
+        jobs = (job for job in self.account.jobs() if job.made.id in look.marked)
+        billed = sum(_least_bill(job) for job in jobs if job.made.owner == owner)
+        if self.per_month is not None and look.spent + billed > self.per_month + CENT:
+            self.breach("what a month spends is within its budget", f"${look.spent + billed:.4f}")
 
     # ---- a job is made -------------------------------------------------------------------------
 
@@ -166,6 +185,14 @@ class Laws:
         for job in self.account.jobs():
             if job.made.key and (job.status == "succeeded" or job.is_alive):
                 yield replace(job.made, key=f"{job.made.owner} {job.made.key}")
+
+
+def _least_bill(job: Seen) -> float:
+    """The least that a pass may have taken a job's bill for: it may have ended since."""
+    if job.status == "failed":
+        return 0.0
+    least = min(job.tokens, job.made.tokens) if job.status == "succeeded" else job.made.tokens
+    return least * PRICE
 
 
 def _is_ours(job: Seen) -> bool:

@@ -17,6 +17,8 @@ class Look:
         is_whole: whether its last page said that it was the last, and no page said nonsense.
         was_stopped: whether the pass was told that its key is dead, to slow down, or that training
             has ended.
+        spent: US dollars that the pass has sent creates for, as they were estimated.
+        deleted: models that the pass has asked to be deleted.
     """
 
     pass_began: float = 0.0
@@ -25,3 +27,5 @@ class Look:
     marked: set[str] = field(default_factory=set)
     is_whole: bool = False
     was_stopped: bool = False
+    spent: float = 0.0
+    deleted: set[str] = field(default_factory=set)

@@ -67,6 +67,82 @@ _NO_RECORDS: Final = Patch(
     "        if True:",
 )
 
+_WITHOUT_A_GUARD: Final = tuple(
+    Copy(name, (Patch(file, before, after),), law)
+    for name, file, before, after, law in (
+        (
+            "budget of a pass",
+            "policy/budget.py",
+            "    elif _usd(plan) > most:",
+            "    elif False:",
+            "what a pass spends is within its budget",
+        ),
+        (
+            "budget of a month",
+            "policy/budget.py",
+            "    if asked_for(plan) and _usd(plan) > left:",
+            "    if False:",
+            "what a month spends is within its budget",
+        ),
+        (
+            "prune: what is needed",
+            "plan/prune.py",
+            "        return mark.key in self.keys or job.id in self.bound",
+            "        return False",
+            "nothing needed is deleted",
+        ),
+        (
+            "prune: the second look",
+            "engine/pruning.py",
+            "        both = agreed(first, second)",
+            "        both = first",
+            "nothing needed is deleted",
+        ),
+        (
+            "prune: doubt",
+            "plan/guards.py",
+            "        if claim.owner == owner and not right.closing and",
+            "        if False and",
+            "nothing is deleted while a create is in doubt",
+        ),
+        (
+            "prune: the commit",
+            "plan/prune.py",
+            '    return "" if mark.commit in scene.history.ancestors else NOT_IN_HEAD',
+            '    return ""',
+            "nothing newer than the checkout is deleted",
+        ),
+        (
+            "prune: the complete scan",
+            "engine/pruning.py",
+            "        observed = prove_absence(connection.reader, observed, desired)",
+            "",
+            "nothing is deleted on an incomplete scan",
+        ),
+        (
+            "prune: other people's jobs",
+            "plan/prune.py",
+            "        if file.id in scene.observed.used_elsewhere:",
+            "        if False:",
+            "nothing that another's job uses is deleted",
+        ),
+        (
+            "prune: a day",
+            "plan/prune.py",
+            "        elif scene.observed.taken_at - file.created_at < OLD_ENOUGH:",
+            "        elif False:",
+            "no file is deleted on its first day",
+        ),
+        (
+            "prune: the data of what stays",
+            "plan/prune.py",
+            "        if file.name in wanted or file.id in used:",
+            "        if file.name in wanted:",
+            "no data of what stays is deleted",
+        ),
+    )
+)
+
 MUTANTS: Final = (
     Copy("claim", (_NO_CLAIM,), "a POST only under its own claim"),
     Copy("dedupe", (_NO_DEDUPE,), "duplicates are cancelled"),
@@ -86,7 +162,7 @@ MUTANTS: Final = (
         "window",
         (
             Patch(
-                "plan/decide.py",
+                "plan/claims.py",
                 "    left = claim.at + case.limits.doubt_window - case.now",
                 "    left = 0",
             ),
@@ -107,7 +183,7 @@ MUTANTS: Final = (
                 "    has_our_mark = mark is not None",
             ),
             Patch(
-                "plan/decide.py",
+                "plan/case.py",
                 "if mark and mark.owner == self.owner)",
                 "if mark)",
             ),
@@ -126,9 +202,10 @@ MUTANTS: Final = (
         ),
         "what was refused is never sent again",
     ),
+    *_WITHOUT_A_GUARD,
 )
 
-_NO_FREEZE: Final = Patch("policy.py", "    _frozen,\n", "")
+_NO_FREEZE: Final = Patch("policy/__init__.py", "    frozen.frozen,\n", "")
 _NAIVE: Final = (_NO_CLAIM, _NO_MEMORY, _NO_RECORDS, _NO_FREEZE)
 VARIANTS: Final = (
     Copy("the SDK's default", (*_NAIVE, _NO_DEDUPE, _SDK_RETRIES)),

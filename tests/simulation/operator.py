@@ -40,7 +40,7 @@ class Operator:
         schedule = self.setting.schedule
         while schedule.now < self.ends:
             process = Process("operator")
-            life = Life(self.setting, "prod", process)
+            life = Life(self.setting, self.setting.checkouts["prod"], process)
             schedule.live(process, partial(self._look, life))
             schedule.sleep(self.chance.uniform(0.2, 2) * PAUSE)
 

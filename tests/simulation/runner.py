@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from random import Random
 from typing import Final
 
 from reconciler.apply import Outcome, Result
 from reconciler.dataset.cache import FactsCache
-from reconciler.engine import Pass, Request, World, reconcile
+from reconciler.engine import Pass, Pruned, PruneRequest, Request, World, prune, reconcile
 from reconciler.errors import ReconcileError
 from reconciler.ledger import Ledger
 from reconciler.plan import Create
+from reconciler.plan.prune import Pruning
 from reconciler.providers.openai import OpenAIProvider, Wire
 from reconciler.providers.protocol import Connection
 from reconciler.providers.uploads import OPENAI_LIMITS, UploadLimits
-from reconciler.state import Endpoint, Revision
+from reconciler.state import Endpoint
 from tests.simulation.account import Account
+from tests.simulation.checkout import Checkout
 from tests.simulation.laws import ENDPOINT, Laws
+from tests.simulation.prune_laws import PruneLaws
 from tests.simulation.schedule import Process, Schedule
 from tests.simulation.wire import Line, SimulatedWire
 
@@ -39,7 +41,7 @@ class Setting:
     laws: Laws
     line: Line
     chance: Random
-    roots: dict[str, Path]
+    checkouts: dict[str, Checkout]
     ledgers: dict[str, Ledger]
     limits: UploadLimits
     cache: FactsCache | None
@@ -48,10 +50,10 @@ class Setting:
 
 @dataclass
 class Life:
-    """One process of a runner: its memory ends with it."""
+    """One process of a runner in a checkout: its memory ends with it."""
 
     setting: Setting
-    owner: str
+    checkout: Checkout
     process: Process
     skew: float = 0.0
     wire: SimulatedWire = field(init=False)
@@ -59,22 +61,29 @@ class Life:
     asked: Request = field(init=False)
 
     def __post_init__(self) -> None:
-        setting = self.setting
+        setting, checkout = self.setting, self.checkout
+        pruning = PruneLaws(setting.laws, checkout)
         self.wire = SimulatedWire(
-            setting.account, setting.laws, setting.schedule, setting.line, self.owner
+            setting.account, setting.laws, setting.schedule, setting.line, self.owner, pruning
         )
         provider = OpenAIProvider(PLACE, "sk-simulated", setting.limits, self._clocks())
-        connection = Connection(PLACE, provider, provider)
+        connection = Connection(PLACE, provider, provider, provider)
         self.world = World(
             connect=lambda _project: nullcontext(connection),
             ledger=lambda _loaded: setting.ledgers[self.owner],
-            revision=lambda: Revision(),
+            revision=checkout.revision,
+            history=checkout.history,
             nonce=lambda: f"{setting.chance.getrandbits(64):016x}",
             sleep=setting.schedule.sleep,
             progress=lambda _upload, _count: None,
             cache=setting.cache,
         )
-        self.asked = Request(setting.roots[self.owner], max_usd=MAX_USD)
+        self.asked = Request(checkout.root, max_usd=MAX_USD)
+
+    @property
+    def owner(self) -> str:
+        """Whose marks it makes."""
+        return self.checkout.owner
 
     def _clocks(self) -> Wire:
         schedule = self.setting.schedule
@@ -97,6 +106,23 @@ class Life:
         words = ", ".join(f"{r.name} {r.condition.reason}" for r in seen.plan.resources)
         self.setting.schedule.note(f"pass: {words}")
         return seen
+
+    def prune(self, thinks: float = 0.0) -> Pruned | None:
+        """One prune, after the first look of which somebody thinks; None if it was refused."""
+
+        def agree(_pruning: Pruning) -> bool:
+            self.setting.schedule.sleep(thinks)
+            self.wire.begin_pass()
+            return True
+
+        self.wire.begin_pass()
+        try:
+            done = prune(PruneRequest(self.checkout.root), self.world, agree, self._told)
+        except ReconcileError as error:
+            self.setting.schedule.note(f"not pruned: {type(error).__name__} {error}")
+            return None
+        self.setting.schedule.note(f"pruned: {len(done.outcomes)}")
+        return done
 
     def _told(self, outcome: Outcome) -> None:
         """A refusal that the runner has been told, and that its ledger took."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -16,7 +16,11 @@ PROJECT: Final = """\
 apiVersion: reconciler.dev/v1
 kind: Project
 metadata: {{name: {owner}}}
-spec: {{doubt_window: {window}, doubt_budget: {budget}}}
+spec:
+  doubt_window: {window}
+  doubt_budget: {scene.doubt_budget}
+  budget: {budget}
+  prune: {{keep: {scene.keep}, per_run: {scene.per_run}}}
 """
 SPEC: Final = """\
 apiVersion: reconciler.dev/v1
@@ -51,13 +55,17 @@ class Edit:
 
 @dataclass(frozen=True)
 class Runner:
-    """One runner: whose, how often it looks, how its own clock is off, how likely it dies."""
+    """One runner: whose, how often it looks, how its own clock is off, how likely it dies.
+
+    ``prunes``: the share of its passes that a prune follows.
+    """
 
     name: str
     owner: str
     pause: float
     skew: float
     kill_chance: float
+    prunes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,11 @@ class Scene:
         has_operator: whether a person settles doubts, retries and unfreezes, having looked.
         has_parts: whether files are large enough to be sent in parts.
         strangers: jobs of other people in the same account: above 100 a list has two pages.
+        per_pass, per_month: the Project's budget in US dollars; None for none.
+        keep, per_run: the Project's for a prune.
+        lag: seconds by which the checkout that is pruned from is behind.
+        on_remove: what specs that are gone have said of their models.
+        thinks: seconds at most between the two looks of a prune.
     """
 
     specs: tuple[Spec, ...]
@@ -89,6 +102,18 @@ class Scene:
     has_operator: bool
     has_parts: bool
     strangers: int
+    per_pass: float | None = None
+    per_month: float | None = None
+    keep: int = 1
+    per_run: int = 20
+    lag: float = 0.0
+    on_remove: str = "retain"
+    thinks: float = 0.0
+
+    @property
+    def prunes(self) -> bool:
+        """Whether anybody does."""
+        return any(runner.prunes for runner in self.runners)
 
 
 METHODS: Final = ("supervised", "supervised", "dpo")
@@ -102,6 +127,34 @@ _FILES: Final = ["upload_file", "complete_upload"]
 
 def draw_scene(chance: Random) -> Scene:
     """A scene of this chance; the faults are mild or bad, one kind or many."""
+    return _limited(_troubled(chance), chance)
+
+
+def _limited(scene: Scene, chance: Random) -> Scene:
+    """The same, with a budget, and with what is pruned how."""
+    prunes = chance.choice([0.0, 0.2, 0.6])
+    return replace(
+        scene,
+        runners=tuple(replace(runner, prunes=prunes) for runner in scene.runners),
+        edits=tuple(_with_removals(scene, chance)),
+        per_pass=chance.choice([*[None] * 5, 0.002]),
+        per_month=chance.choice([*[None] * 5, 0.004, 5.0]),
+        keep=chance.choice([0, 0, 1]),
+        per_run=chance.choice([1, 20]),
+        lag=chance.choice([0.0, 500.0]),
+        on_remove=chance.choice(["retain", "prune"]),
+        thinks=chance.choice([0.0, 300.0]),
+    )
+
+
+def _with_removals(scene: Scene, chance: Random) -> Iterator[Edit]:
+    """The edits, and in some scenes one that takes the last spec away."""
+    yield from scene.edits
+    if len(scene.specs) > 1 and chance.random() < 0.3:
+        yield Edit(START + scene.trouble * chance.random(), scene.specs[:-1])
+
+
+def _troubled(chance: Random) -> Scene:
     specs = tuple(_spec(chance, number) for number in range(chance.randint(1, 3)))
     trouble = chance.choice([300.0, 1_000.0, 2_500.0])
     badness = chance.choice([0.03, 0.1, 0.2, 0.3])
@@ -210,9 +263,13 @@ def catalog(chance: Random) -> Iterator[dict[str, Any]]:
 def write_project(root: Path, owner: str, scene: Scene, specs: tuple[Spec, ...]) -> None:
     """Lay the files of a project: one folder an owner."""
     root.mkdir(parents=True, exist_ok=True)
-    text = PROJECT.format(owner=owner, window=WINDOW, budget=scene.doubt_budget)
+    limits = {"per_pass": scene.per_pass, "per_month": scene.per_month}
+    budget = json.dumps({name: usd for name, usd in limits.items() if usd is not None})
+    text = PROJECT.format(owner=owner, window=WINDOW, scene=scene, budget=budget)
     (root / "reconciler.yaml").write_text(text, encoding="utf-8")
     (root / "specs").mkdir(exist_ok=True)
+    for path in root.glob("specs/*.yaml"):
+        path.unlink()
     for spec in specs:
         (root / f"specs/{spec.name}.yaml").write_text(_yaml(root, spec), encoding="utf-8")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,31 +18,30 @@ from random import Random
 from typing import Final
 
 from reconciler.dataset.cache import FactsCache
-from reconciler.engine import Pass
+from reconciler.engine import Pass, Pruned
 from reconciler.ledger import Ledger
-from reconciler.load import load
 from reconciler.plan import Reason
-from reconciler.resolve import resolve
 from reconciler.sandbox.faults import Faults, read_plan
 from reconciler.state import Health
 from tests.simulation.account import Account
+from tests.simulation.checkout import Checkout
 from tests.simulation.laws import Laws
 from tests.simulation.operator import Operator
 from tests.simulation.records import Trouble, folder_ledger, github_ledger
 from tests.simulation.runner import PARTS, WHOLE, Life, Setting, guarded
 from tests.simulation.scene import (
     START,
-    Edit,
     Runner,
     Spec,
     draw_scene,
-    write_project,
 )
 from tests.simulation.schedule import Process, Schedule, simulated_time
 from tests.simulation.wire import Line
 
 CALM_PASSES: Final = 10
 CALM_PAUSE: Final = 700.0
+DAY: Final = 100_000.0
+MOST_PRUNES: Final = 30
 RESTART: Final = 20.0
 AT_REST: Final = frozenset({Health.READY, Health.FAILED, Health.HELD, Health.MISSING})
 DECIDED: Final = frozenset(
@@ -82,18 +82,28 @@ class _Simulation:
         self.scene = draw_scene(self._chance("scene"))
         self.schedule = Schedule(self._chance("schedule"), START)
         owners = sorted({runner.owner for runner in self.scene.runners} | {"prod"})
-        self.roots = {owner: folder / owner for owner in owners}
+        self.owners = owners
+        self.checkouts = {
+            owner: Checkout(folder / owner, owner, self.scene, cache) for owner in owners
+        }
+        self.lagging = Checkout(folder / "lagging", "prod", self.scene, cache)
         self.account = Account(
             folder / "account",
             self._chance("account"),
             lambda: self.schedule.now,
             Faults(read_plan(self.scene.faults), START),
         )
+        self.pruning = self._chance("pruning")
         self.trouble = Trouble(self.schedule, self._chance("ledger"), self.scene.ledger_trouble)
         make = github_ledger if self.scene.is_on_github else folder_ledger
         ledgers = {owner: make(folder / f"{owner}-ledger", self.trouble) for owner in owners}
         self.ledgers = {owner: Ledger(reached) for owner, (reached, _) in ledgers.items()}
-        self.laws = Laws(self.account, {o: Ledger(true) for o, (_, true) in ledgers.items()})
+        self.laws = Laws(
+            self.account,
+            {owner: Ledger(true) for owner, (_, true) in ledgers.items()},
+            per_pass=self.scene.per_pass,
+            per_month=self.scene.per_month,
+        )
         self.account.on_made = self.laws.made
         self.line = Line(self._chance("line"), self.scene.unreachable, self.scene.late)
         self.setting = self._setting(cache)
@@ -110,7 +120,7 @@ class _Simulation:
             laws=self.laws,
             line=self.line,
             chance=self._chance("nonces"),
-            roots=self.roots,
+            checkouts=self.checkouts,
             ledgers=self.ledgers,
             limits=PARTS if self.scene.has_parts else WHOLE,
             cache=cache,
@@ -141,10 +151,13 @@ class _Simulation:
     # ---- trouble -------------------------------------------------------------------------------
 
     def _trouble(self) -> None:
-        self._write(self.scene.specs)
+        self._write(0, self.scene.specs)
         self.account.add_strangers(self.scene.strangers)
-        for edit in self.scene.edits:
-            self._plan_edit(edit)
+        for owner in self.owners if self.scene.prunes else ():
+            self.account.add_left_behind(owner)
+        edits = sorted(self.scene.edits, key=lambda edit: edit.at)
+        for number, edit in enumerate(edits, 1):
+            self.schedule.at(edit.at, partial(self._write, number, edit.specs))
         for runner in self.scene.runners:
             self._start(runner)
         if self.scene.has_operator:
@@ -152,17 +165,17 @@ class _Simulation:
             self.schedule.spawn(lambda: guarded(self.laws, operator.work))
         self.schedule.run(self.ends)
 
-    def _plan_edit(self, edit: Edit) -> None:
-        self.schedule.at(edit.at, lambda: self._write(edit.specs))
-
-    def _write(self, specs: tuple[Spec, ...]) -> None:
-        for owner, root in self.roots.items():
-            write_project(root, owner, self.scene, specs)
-            desired = resolve(load(root, count_tokens=True, cache=self.setting.cache))
-            self.laws.needed = frozenset(training.key for training in desired.trainings)
-            for training in desired.trainings:
+    def _write(self, number: int, specs: tuple[Spec, ...]) -> None:
+        """A commit: everybody has it at once, but for a checkout that lags behind."""
+        commit = f"{number:040x}"
+        for checkout in self.checkouts.values():
+            trainings = checkout.move(commit, specs, self.schedule.now)
+            self.laws.needed = frozenset(training.key for training in trainings)
+            for training in trainings:
                 digests = tuple(facts.sha256 for facts in training.datasets)
                 self.laws.digests[training.key] = digests
+        late = self.schedule.now + (self.scene.lag if number else 0)
+        self.schedule.at(late, lambda: self.lagging.move(commit, specs, self.schedule.now))
 
     def _start(self, runner: Runner) -> None:
         self.schedule.spawn(lambda: guarded(self.laws, lambda: self._lives(runner)))
@@ -171,14 +184,22 @@ class _Simulation:
         """Life after life, until the time of trouble is over."""
         while self.schedule.now < self.ends:
             process = Process(runner.name, runner.kill_chance)
-            life = Life(self.setting, runner.owner, process, runner.skew)
-            self.schedule.live(process, partial(self._passes, life, runner.pause))
+            life = Life(self.setting, self.checkouts[runner.owner], process, runner.skew)
+            self.schedule.live(process, partial(self._passes, life, runner))
             self.schedule.sleep(RESTART)
 
-    def _passes(self, life: Life, pause: float) -> None:
+    def _passes(self, life: Life, runner: Runner) -> None:
         while self.schedule.now < self.ends:
             life.one_pass()
-            self.schedule.sleep(pause)
+            if self.pruning.random() < runner.prunes:
+                self._pruner(life, runner).prune(self.pruning.random() * self.scene.thinks)
+            self.schedule.sleep(runner.pause)
+
+    def _pruner(self, life: Life, runner: Runner) -> Life:
+        """The same process, or the same in the checkout that lags behind."""
+        if runner.owner != "prod" or not self.scene.lag:
+            return life
+        return Life(self.setting, self.lagging, life.process, runner.skew)
 
     # ---- calm ----------------------------------------------------------------------------------
 
@@ -201,8 +222,10 @@ class _Simulation:
         self.is_delivered_twice = self.laws.delivered_twice()
         if self.is_paid_twice:
             self.laws.breach("nothing is paid twice", f"seed {self.seed}")
-        for owner in self.roots:
+        for owner in self.owners:
             self._check_rest(owner)
+        for owner in self.owners if self.scene.prunes else ():
+            self._check_prune(owner)
 
     def _is_at_rest(self, seen: list[Pass | None]) -> bool:
         """Whether nothing more will happen, so that the passes that are left may be left out."""
@@ -211,13 +234,13 @@ class _Simulation:
         return is_decided and all(each and not each.plan.writes for each in seen)
 
     def _shuffled(self) -> list[str]:
-        owners = list(self.roots)
+        owners = list(self.owners)
         self.schedule.chance.shuffle(owners)
         return owners
 
     def _fresh_pass(self, owner: str) -> tuple[Pass | None, Life]:
         process = Process(f"calm-{owner}")
-        life = Life(self.setting, owner, process)
+        life = Life(self.setting, self.checkouts[owner], process)
         seen: list[Pass | None] = []
         self.schedule.live(process, lambda: seen.append(life.one_pass()))
         return seen[0], life
@@ -238,6 +261,29 @@ class _Simulation:
             self.laws.breach("at rest a pass writes nothing", str(first.outcomes))
         if first.plan.digest != second.plan.digest:
             self.laws.breach("order and restarts don't matter", owner)
+
+    def _check_prune(self, owner: str) -> None:
+        """A day later: whatever a prune deletes, everything stands as before, and it ends."""
+        self.schedule.sleep(DAY)
+        before, life = self._fresh_pass(owner)
+        rounds = list(self._prunes(life)) if before else []
+        after, _ = self._fresh_pass(owner)
+        if before is None or after is None:
+            self.laws.breach("a prune leaves all as it stands", "a pass ends with an error")
+        elif before.plan.digest != after.plan.digest:
+            self.laws.breach("a prune leaves all as it stands", f"{owner}, after {rounds}")
+
+    def _prunes(self, life: Life) -> Iterator[int]:
+        """Prune until nothing is left to be deleted, or it is refused; how much went each time."""
+        done: list[Pruned | None] = []
+        while len(done) < MOST_PRUNES:
+            process = Process(f"prune-{life.owner}")
+            pruner = Life(self.setting, life.checkout, process)
+            self.schedule.live(process, lambda: done.append(pruner.prune()))  # noqa: B023
+            if done[-1] is None or not done[-1].outcomes:
+                return
+            yield len(done[-1].outcomes)
+        self.laws.breach("prunes come to an end", life.owner)
 
     def _is_truly_alive(self, job_id: str) -> bool:
         return any(job.made.id == job_id and job.is_alive for job in self.account.jobs())

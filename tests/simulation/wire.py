@@ -20,6 +20,7 @@ from reconciler.sandbox.answer import Answer, Ending
 from tests.simulation.account import JOBS, Account
 from tests.simulation.laws import Laws
 from tests.simulation.look import Look
+from tests.simulation.prune_laws import PruneLaws
 from tests.simulation.schedule import Schedule
 
 ROOT: Final = "/v1"
@@ -46,6 +47,7 @@ class SimulatedWire(httpx2.BaseTransport):
     schedule: Schedule
     line: Line
     owner: str
+    pruning: PruneLaws
     look: Look = field(default_factory=Look)
     writes: int = 0
 
@@ -80,6 +82,9 @@ class SimulatedWire(httpx2.BaseTransport):
             self.laws.sent(self.owner, json.loads(body), self.look)
         elif path.startswith(JOBS) and path.endswith("/cancel"):
             self.laws.cancelling(self.owner, path.split("/")[-2], self.look)
+        elif request.method == "DELETE":
+            what, _, name = path.removeprefix(f"{ROOT}/").partition("/")
+            self.pruning.deleting(what, name, self.look)
 
     def _strikes(self, share: float) -> bool:
         return self.line.chance.random() < share

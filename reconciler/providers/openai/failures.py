@@ -9,7 +9,15 @@ from contextlib import contextmanager
 import httpx2
 import openai
 
-from reconciler.errors import NotSent, Refused, ReplyLost, SettingsError, Unavailable, redact
+from reconciler.errors import (
+    KeyRefused,
+    NotSent,
+    Refused,
+    ReplyLost,
+    SettingsError,
+    Unavailable,
+    redact,
+)
 from reconciler.providers.gate import Passage, TooLate
 from reconciler.providers.objects import Raw, json_object, mapping_of, text_of
 
@@ -63,7 +71,7 @@ def is_signed(error: openai.APIStatusError) -> bool:
 def status_error(error: openai.APIStatusError) -> Refused | SettingsError | Unavailable:
     """What a status other than success means for a call that may be repeated."""
     if error.status_code == 401:
-        return SettingsError(f"the endpoint doesn't accept the key: {_refused(error).message}")
+        return KeyRefused(f"the endpoint doesn't accept the key: {_refused(error).message}")
     if error.response.is_redirect:
         return SettingsError(
             "the endpoint answers with the address of another, and no request follows there: if "

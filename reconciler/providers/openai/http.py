@@ -13,7 +13,7 @@ import openai
 
 from reconciler.errors import Refused, ScanIncomplete
 from reconciler.providers.gate import Gate
-from reconciler.providers.objects import Raw, json_object, read_page, text_of
+from reconciler.providers.objects import Hook, Raw, json_object, read_page, text_of
 from reconciler.providers.openai.failures import reading
 from reconciler.state import Endpoint
 
@@ -81,11 +81,15 @@ class Http:
             return
         self.offset = server - self.wire.wall()
 
-    def get(self, path: str, query: Mapping[str, object]) -> Raw:
-        """Look at one object, or at a page of a list."""
+    def get(self, path: str, query: Mapping[str, object], hook: Hook | None = None) -> Raw:
+        """Look at one object, or at a page of a list.
+
+        ``hook``: told each object of the answer as it is read; what it returns is in its place.
+        """
         with reading():
             sent = self.client.get(path, cast_to=httpx2.Response, options={"params": dict(query)})
-        return self._told(sent)
+        self.set_clock(sent)
+        return json_object(sent, hook)
 
     def post(self, path: str) -> Raw:
         """Tell an object what to do: nothing that would do harm twice, for it is retried."""

@@ -6,7 +6,8 @@ of the SDK's for each of 100,000 rows would take minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from reconciler.errors import ScanIncomplete
@@ -74,12 +75,16 @@ class OpenAIReader:
         """The content of a file to a path, as it streams in."""
         return files.download(self._http, file_id, path)
 
-    def models(self) -> Mapping[str, str]:
-        """Listed models and the day each ends, empty where none is announced."""
-        data = self._http.get(MODELS, {}).get("data")
+    def models(self, tuned: Collection[str] = ()) -> Mapping[str, str]:
+        """Listed models and the day each ends, empty where none is announced.
+
+        The list comes on one page, however long it is, so that a row is dropped as it is read.
+        """
+        page = self._http.get(MODELS, {}, hook=partial(_of_interest, tuned))
+        data = page.get("data")
         if not isinstance(data, list):
             raise ScanIncomplete("the list of models holds no rows")
-        rows = map(mapping_of, data)
+        rows = map(mapping_of, filter(None, data))
         return {text_of(row, "id"): text_of(row, "shutdown_date") for row in rows}
 
     def model_answers(self, model: str) -> bool:
@@ -95,3 +100,10 @@ class OpenAIReader:
         message = completion.choices[0].message
         functions = (call.function for call in message.tool_calls or [] if call.type == "function")
         return Answer(message.content or "", tuple(f"{f.name}({f.arguments})" for f in functions))
+
+
+def _of_interest(tuned: Collection[str], row: dict[str, object]) -> dict[str, object] | None:
+    """A row of the list of models, or the list itself; None for somebody's fine-tuned model."""
+    name = row.get("id")
+    is_tuned = isinstance(name, str) and name.startswith("ft:")
+    return None if is_tuned and name not in tuned and not row.get("shutdown_date") else row

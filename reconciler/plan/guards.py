@@ -1,0 +1,111 @@
+"""When `reconcile prune` deletes nothing at all: what is known might not be what is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from reconciler.errors import Guarded
+from reconciler.ownership import read_mark
+from reconciler.plan.case import attempt_of
+from reconciler.plan.model import Plan
+from reconciler.plan.remedies import command, made_twice, unfreeze
+from reconciler.state import Claim, Job, JobStatus, Loaded, Observed, Right
+
+SHOWN = 3
+"""How many things of one kind a message names."""
+
+
+def guard_checkout(loaded: Loaded) -> None:
+    """Only an owner that was named on purpose, and a commit that says what is needed.
+
+    Raises:
+        Guarded: there is no Project, no commit, or something that no commit holds.
+    """
+    if not loaded.has_project:
+        raise Guarded(
+            "nothing is deleted under an owner that nobody has chosen: write reconciler.yaml with "
+            f"metadata.name: {loaded.owner}, commit it, and call again"
+        )
+    if not loaded.revision.commit:
+        raise Guarded(
+            "nothing is deleted without a commit that says what is needed: call it in a Git "
+            "checkout that has one"
+        )
+    if loaded.revision.is_dirty:
+        raise Guarded(
+            "nothing is deleted while the checkout has changes that no commit holds: commit or "
+            "stash them, and call again"
+        )
+
+
+def guard_doubts(plan: Plan, observed: Observed) -> None:
+    """Nothing that a job needs which nobody has seen, and nothing while nobody knows what happened.
+
+    Raises:
+        Guarded: an attempt of ours is in doubt, or a training was made twice.
+    """
+    if doubts := sorted(_in_doubt(plan.owner, observed), key=lambda claim: claim.name):
+        told = ", ".join(f"attempt {claim.attempt} of {claim.name}" for claim in doubts[:SHOWN])
+        more = f" and {len(doubts) - SHOWN} more" if len(doubts) > SHOWN else ""
+        settle = command(plan.endpoint, "settle", doubts[0].name)
+        raise Guarded(
+            f"nothing is deleted while a create is in doubt: {told}{more}. A pass looks again; if "
+            f"that does not end it: {settle} (a spec that is gone has to come back for that)"
+        )
+    if plan.duplicates:
+        first = plan.duplicates[0]
+        raise Guarded(
+            f"nothing is deleted while a training was made twice and nobody has said that they "
+            f"know: {made_twice(first.used_by, first.jobs)}; {unfreeze(plan.endpoint)}"
+        )
+
+
+def _in_doubt(owner: str, observed: Observed) -> Iterator[Claim]:
+    """Our latest claim of each key, if nothing came of it that is written or to be seen."""
+    latest: dict[str, Right] = {}
+    for right in sorted(observed.rights, key=lambda right: right.claim.attempt):
+        latest[right.claim.key] = right
+    for right in latest.values():
+        claim = right.claim
+        if claim.owner == owner and not right.closing and not _is_seen(claim, observed.jobs):
+            yield claim
+
+
+def _is_seen(claim: Claim, jobs: Collection[Job]) -> bool:
+    marks = ((job, read_mark(job)) for job in jobs)
+    return any(
+        mark.key == claim.key and mark.owner == claim.owner and attempt_of(job) >= claim.attempt
+        for job, mark in marks
+        if mark
+    )
+
+
+def guard_share(
+    plan: Plan, observed: Observed, names: Collection[str], keys: Collection[str], most: float
+) -> None:
+    """An empty checkout, a wrong branch or a wrong folder: too many specs are gone at once.
+
+    A spec that was renamed is not gone: its training is needed.
+
+    Args:
+        plan: whose jobs.
+        observed: the jobs.
+        names, keys: of the specs and trainings that there are.
+        most: the greatest share of all that ever had a model that may be gone.
+
+    Raises:
+        Guarded: more are gone.
+    """
+    marks = [read_mark(job) for job in observed.jobs if job.status is JobStatus.SUCCEEDED]
+    ours = [mark for mark in marks if mark and mark.owner == plan.owner]
+    ever = {mark.name for mark in ours}
+    there = {mark.name for mark in ours if mark.name in names or mark.key in keys}
+    gone = sorted(ever - there)
+    if ever and len(gone) / len(ever) > most:
+        command_line = command(plan.endpoint, "prune", *gone[:SHOWN])
+        raise Guarded(
+            f"{len(gone)} of {len(ever)} specs are gone, more than spec.prune.max_share "
+            f"({most:g}) takes for meant. Check that this is the right branch and folder; if they "
+            f"are gone for good, name them ({command_line}), or raise spec.prune.max_share in "
+            "reconciler.yaml"
+        )

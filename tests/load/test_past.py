@@ -1,0 +1,159 @@
+"""What Git tells of earlier commits, in real repositories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.load import read_history
+from tests.e2e.conftest import SPEC, git
+
+PRUNE = "  lifecycle: {on_remove: prune}\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "shop/specs").mkdir(parents=True)
+    git(tmp_path / "shop", "init", "-q", "-b", "main")
+    return tmp_path / "shop"
+
+
+def write(root: Path, name: str, more: str = "", file: str = "") -> None:
+    path = root / f"specs/{file or name}.yaml"
+    path.write_text(SPEC.format(name=name, data="one", epochs=1) + more)
+
+
+def commit(root: Path) -> str:
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "--allow-empty", "-m", "a change")
+    return git(root, "rev-parse", "HEAD")
+
+
+def words(root: Path, *names: str) -> dict[str, str]:
+    return dict(read_history(root, ["specs"], (), names).on_remove)
+
+
+def ancestors(root: Path, *commits: str) -> set[str]:
+    return set(read_history(root, ["specs"], commits, ()).ancestors)
+
+
+# ---- commits -------------------------------------------------------------------------------------
+
+
+def test_head_contains_itself_and_what_led_to_it_and_no_other_branch(root: Path) -> None:
+    first = commit(root)
+    git(root, "checkout", "-q", "-b", "aside")
+    aside = commit(root)
+    git(root, "checkout", "-q", "main")
+    head = commit(root)
+    unknown = "f" * 40
+    given = (first, aside, head, unknown, f"{first}-dirty", "", "--all", "main")
+    assert ancestors(root, *given) == {first, head}
+    git(root, "merge", "-q", "--no-edit", "aside")
+    assert ancestors(root, *given) == {first, aside, head}
+
+
+def test_a_checkout_that_lags_behind_does_not_contain_what_came_after(root: Path) -> None:
+    first, second = commit(root), commit(root)
+    git(root, "checkout", "-q", first)
+    assert ancestors(root, first, second) == {first}
+
+
+def test_a_shallow_clone_tells_what_it_has(root: Path, tmp_path: Path) -> None:
+    write(root, "a", PRUNE)
+    first = commit(root)
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    head = commit(root)
+    git(tmp_path, "clone", "-q", "--depth", "1", root.as_uri(), "shallow")
+    assert ancestors(tmp_path / "shallow", first, head) == {head}
+    assert words(tmp_path / "shallow", "a") == {}
+
+
+def test_outside_of_git_nothing_is_told(tmp_path: Path) -> None:
+    told = read_history(tmp_path, ["specs"], ["f" * 40], ["a"])
+    assert (told.ancestors, told.on_remove) == (frozenset(), {})
+
+
+# ---- the last word of a spec ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last", "word"),
+    [
+        (PRUNE, "prune"),
+        ("", "retain"),
+        ("  lifecycle: {on_remove: retain}\n", "retain"),
+        ("  lifecycle: {on_remove: [prune]}\n", "retain"),
+        ("  lifecycle: {on_remove: prune, on_remove: prune}\n", "retain"),  # no valid document
+    ],
+)
+def test_the_last_commit_that_had_a_spec_says_what_becomes_of_it(
+    root: Path, last: str, word: str
+) -> None:
+    write(root, "a", PRUNE if word == "retain" else "")
+    write(root, "b")
+    commit(root)
+    write(root, "a", last)
+    commit(root)
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    write(root, "b", "  seed: 1\n")
+    commit(root)
+    assert words(root, "a", "never-was") == {"a": word}
+
+
+def test_a_spec_that_moved_to_another_file_or_came_back_is_followed(root: Path) -> None:
+    write(root, "a")
+    commit(root)
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    write(root, "a", file="elsewhere")
+    commit(root)
+    (root / "specs/elsewhere.yaml").rename(root / "specs/again.yaml")
+    write(root, "a", PRUNE, file="again")
+    commit(root)
+    (root / "specs/again.yaml").unlink()
+    commit(root)
+    assert words(root, "a") == {"a": "prune"}
+
+
+def test_a_spec_that_was_renamed_in_its_file_is_gone_by_its_old_name(root: Path) -> None:
+    write(root, "a", PRUNE)
+    commit(root)
+    write(root, "b", file="a")
+    commit(root)
+    assert words(root, "a") == {"a": "prune"}
+
+
+def test_a_spec_that_a_merge_removed_is_found(root: Path) -> None:
+    write(root, "a", PRUNE)
+    commit(root)
+    git(root, "checkout", "-q", "-b", "removal")
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    git(root, "checkout", "-q", "main")
+    commit(root)
+    git(root, "merge", "-q", "--no-edit", "removal")
+    assert words(root, "a") == {"a": "prune"}
+
+
+def test_only_specs_below_the_spec_folders_count(root: Path) -> None:
+    (root / "other").mkdir()
+    (root / "other/a.yaml").write_text(SPEC.format(name="a", data="one", epochs=1) + PRUNE)
+    commit(root)
+    (root / "other/a.yaml").unlink()
+    commit(root)
+    assert words(root, "a") == {}
+
+
+def test_a_project_in_a_folder_of_a_repository_asks_about_its_own_specs(root: Path) -> None:
+    (root / "team/specs").mkdir(parents=True)
+    (root / "team/specs/a.yaml").write_text(SPEC.format(name="a", data="one", epochs=1) + PRUNE)
+    write(root, "b", PRUNE)
+    commit(root)
+    (root / "team/specs/a.yaml").unlink()
+    (root / "specs/b.yaml").unlink()
+    commit(root)
+    assert words(root / "team", "a", "b") == {"a": "prune"}
