@@ -13,6 +13,7 @@ from reconciler.plan.decide import decide
 from reconciler.spec import Lifecycle, OnDrift
 from reconciler.state import Health, Job, JobStatus, Sync
 from tests.cases import PAUSED, TRAINING, axes, case, is_still, job
+from tests.make import make_job, make_training
 
 # ---- what moves while the job or its model stands ------------------------------------------------
 

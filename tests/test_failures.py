@@ -95,7 +95,8 @@ def test_where_no_file_is_at_hand_there_is_no_line() -> None:
 def test_a_failure_is_told_with_the_line() -> None:
     plan = plan_for(TRAINING, make_observed(failed(NO_ROLE.format(12), "training_file")))
     told = plan.resources[0].condition.message
-    assert told.startswith("ftjob-1 failed at data/training.jsonl:12 (invalid_training_file: ")
+    start = "ftjob-1 failed for its data at data/training.jsonl:12 (invalid_training_file: "
+    assert told.startswith(start)
 
 
 # ---- the same bytes ------------------------------------------------------------------------------
