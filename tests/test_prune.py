@@ -234,15 +234,14 @@ def test_a_file_that_a_spec_needs_stays() -> None:
         ([JobStatus.UNKNOWN], None),
     ],
 )
-@pytest.mark.parametrize("use", ["training_file", "validation_file"])
+@pytest.mark.parametrize("use", [{"training_file": "file-7"}, {"validation_file": "file-7"}])
 def test_a_file_stays_while_a_job_of_ours_needs_it(
-    users: list[JobStatus], reason: Reason | None, use: str
+    users: list[JobStatus], reason: Reason | None, use: dict[str, Any]
 ) -> None:
     jobs = [
-        make_job(training, status, number=n)
+        make_job(training, status, number=n, **use)
         for n, (training, status) in enumerate(zip(EARLIER, users, strict=False))
     ]
-    jobs = [replace(job, **{use: "file-7"}) for job in jobs]
     done = pruning(make_observed(*jobs, files=(data("x"),)))
     assert [d.reason for d in done.plan.deletes] == ([reason] if reason else [])
 
@@ -305,7 +304,8 @@ def test_only_what_both_looks_say_is_deleted() -> None:
 
 def test_of_git_is_asked_what_no_spec_needs() -> None:
     observed = make_observed(make_job(NOW_TRAINED), make_job(GONE, number=2))
-    assert questions(make_desired(NOW_TRAINED), observed) == ({CLEAN.commit}, {"titles"})
+    asked = (frozenset({CLEAN.commit}), frozenset({"titles"}))
+    assert questions(make_desired(NOW_TRAINED), observed) == asked
     assert questions(make_desired(NOW_TRAINED, GONE), observed) == (frozenset(), frozenset())
 
 
@@ -378,4 +378,4 @@ def test_too_many_specs_gone_at_once_look_like_a_mistake(share: float, is_refuse
 
 def test_a_renamed_spec_is_not_gone() -> None:
     observed = make_observed(make_job(NOW_TRAINED))
-    assert pruning(observed, make_desired(make_training("new-name")), max_share=0.0)
+    assert deleted(observed, make_desired(make_training("new-name")), max_share=0.0) == []
