@@ -129,8 +129,8 @@ def test_a_renamed_spec_s_model_is_needed() -> None:
 
 
 def test_an_unknown_name_is_a_mistake_that_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"titels; there are: triage"):
-        pruning(superseded(), names=frozenset({"titels"}))
+    with pytest.raises(UsageError, match=r"unheard-of; there are: triage"):
+        pruning(superseded(), names=frozenset({"unheard-of"}))
 
 
 @pytest.mark.parametrize("commit", ["", f"{CLEAN.commit}-dirty", "f" * 40])
