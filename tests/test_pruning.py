@@ -6,15 +6,16 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.apply import Outcome, Result
+from reconciler.apply import Outcome, Result, apply
 from reconciler.cli.exits import Exit, explain
 from reconciler.engine import Pruned, PruneRequest, Request, World, preview, prune, reconcile
+from reconciler.engine.passes import Scene, effects, loaded_by
 from reconciler.engine.pruning import Agree
 from reconciler.errors import Guarded, InvalidInput, ScanIncomplete
 from reconciler.ledger import FolderRecords, Ledger
@@ -23,6 +24,7 @@ from reconciler.plan import Reason
 from reconciler.plan.prune import Pruning
 from reconciler.providers.openai import OpenAIProvider
 from reconciler.providers.protocol import Connection
+from reconciler.resolve import resolve
 from reconciler.state import Endpoint, Health
 from tests.e2e.conftest import SPEC, git, lines_of
 from tests.kill.endpoint import Endpoint as Onlooker
@@ -191,6 +193,18 @@ def test_a_list_that_may_not_be_whole_deletes_nothing(shop: Shop) -> None:
     with pytest.raises(ScanIncomplete):
         shop.prune()
     assert shop.onlooker.recover()
+    assert shop.held == (3, 2)
+
+
+def test_a_plan_by_which_not_everything_was_looked_at_deletes_nothing(shop: Shop) -> None:
+    request = Request(shop.root)
+    seen = preview(PruneRequest(shop.root), shop.world)
+    unproved = replace(seen.plan, is_proved=False)
+    loaded = loaded_by(request, shop.world)
+    with shop.world.connect(loaded.project) as connection:
+        scene = Scene(request, loaded, resolve(loaded), connection, shop.world.ledger(loaded))
+        with pytest.raises(ScanIncomplete):
+            next(apply(unproved, effects(request, shop.world, scene)))
     assert shop.held == (3, 2)
 
 
