@@ -91,10 +91,13 @@ def apply(plan: Plan, effects: Effects) -> Iterator[Outcome]:
     """Run the plan; yields each outcome as soon as it is known.
 
     Raises:
-        ScanIncomplete: the plan would create something whose absence nobody proved.
+        ScanIncomplete: the plan would create something whose absence nobody proved, or delete
+            something that a job which nobody saw may need.
     """
-    if plan.creates and not plan.is_proved:
-        raise ScanIncomplete("not all jobs of the endpoint were looked at; nothing may be created")
+    if (plan.creates or plan.deletes) and not plan.is_proved:
+        raise ScanIncomplete(
+            "not all jobs of the endpoint were looked at; nothing may be created or deleted"
+        )
     run = _Run(plan, effects, files={}, broken=set())
     for action in plan.actions:
         yield run.do(action)

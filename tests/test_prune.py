@@ -19,7 +19,6 @@ from reconciler.state import (
     ClosingKind,
     Desired,
     History,
-    Job,
     JobStatus,
     Loaded,
     Observed,
@@ -130,8 +129,8 @@ def test_a_renamed_spec_s_model_is_needed() -> None:
 
 
 def test_an_unknown_name_is_a_mistake_that_names_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"titels; there are: triage"):
-        pruning(superseded(), names=frozenset({"titels"}))
+    with pytest.raises(UsageError, match=r"unheard-of; there are: triage"):
+        pruning(superseded(), names=frozenset({"unheard-of"}))
 
 
 @pytest.mark.parametrize("commit", ["", f"{CLEAN.commit}-dirty", "f" * 40])
@@ -224,13 +223,6 @@ def test_a_file_that_a_spec_needs_stays() -> None:
     assert deleted(make_observed(files=(data("training"),))) == []
 
 
-def with_file(job: Job, use: str) -> Job:
-    """The job, using file-7 as one of its two files."""
-    if use == "training_file":
-        return replace(job, training_file="file-7")
-    return replace(job, validation_file="file-7")
-
-
 @pytest.mark.parametrize(
     ("users", "reason"),
     [
@@ -242,15 +234,14 @@ def with_file(job: Job, use: str) -> Job:
         ([JobStatus.UNKNOWN], None),
     ],
 )
-@pytest.mark.parametrize("use", ["training_file", "validation_file"])
+@pytest.mark.parametrize("use", [{"training_file": "file-7"}, {"validation_file": "file-7"}])
 def test_a_file_stays_while_a_job_of_ours_needs_it(
-    users: list[JobStatus], reason: Reason | None, use: str
+    users: list[JobStatus], reason: Reason | None, use: dict[str, Any]
 ) -> None:
     jobs = [
-        make_job(training, status, number=n)
+        make_job(training, status, number=n, **use)
         for n, (training, status) in enumerate(zip(EARLIER, users, strict=False))
     ]
-    jobs = [with_file(job, use) for job in jobs]
     done = pruning(make_observed(*jobs, files=(data("x"),)))
     assert [d.reason for d in done.plan.deletes] == ([reason] if reason else [])
 
@@ -313,10 +304,8 @@ def test_only_what_both_looks_say_is_deleted() -> None:
 
 def test_of_git_is_asked_what_no_spec_needs() -> None:
     observed = make_observed(make_job(NOW_TRAINED), make_job(GONE, number=2))
-    assert questions(make_desired(NOW_TRAINED), observed) == (
-        frozenset({CLEAN.commit}),
-        frozenset({"titles"}),
-    )
+    asked = (frozenset({CLEAN.commit}), frozenset({"titles"}))
+    assert questions(make_desired(NOW_TRAINED), observed) == asked
     assert questions(make_desired(NOW_TRAINED, GONE), observed) == (frozenset(), frozenset())
 
 
@@ -389,5 +378,4 @@ def test_too_many_specs_gone_at_once_look_like_a_mistake(share: float, is_refuse
 
 def test_a_renamed_spec_is_not_gone() -> None:
     observed = make_observed(make_job(NOW_TRAINED))
-    renamed = make_desired(make_training("new-name"))
-    assert pruning(observed, renamed, max_share=0.0).plan.deletes == ()
+    assert deleted(observed, make_desired(make_training("new-name")), max_share=0.0) == []

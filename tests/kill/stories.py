@@ -116,7 +116,4 @@ PRUNED = Story(
     PRUNE,
     earlier=({**_BOTH, **_SAYS_PRUNE, **_ONCE}, {**_BOTH, **_SAYS_PRUNE, **_EDITED}),
 )
-REMOVED = Story(
-    "prune of one", {**_BOTH, **_ONCE}, PRUNE, earlier=({**_BOTH, **_SAYS_PRUNE, **_ONCE},)
-)
 STORIES = (SUPERVISED, PARTS, DPO, TWO_RUNNERS, PRUNED)

@@ -8,11 +8,11 @@ import pytest
 
 from tests.kill.judge import held_by
 from tests.kill.moments import Moment, Point
-from tests.kill.stories import DPO, REMOVED, TWO_RUNNERS
+from tests.kill.stories import DPO, TWO_RUNNERS
 from tests.kill.trial import plain_bench, stage_of
 
-CREATE, DELETE = 8, 11
-"""Their numbers among the requests of their stories: `make kill` finds them by itself."""
+CREATE = 8
+"""The number of the create among the requests of this story: `make kill` finds it by itself."""
 
 
 @pytest.mark.parametrize("moment", [Moment.BEFORE_CONNECT, Moment.AFTER_COMMIT])
@@ -21,15 +21,6 @@ def test_a_runner_killed_in_its_create_leaves_one_job_in_the_end(
 ) -> None:
     point = Point(CREATE, moment, "POST /v1/fine_tuning/jobs")
     verdict = plain_bench(DPO, tmp_path).trial(point)
-    assert not verdict.wrong, verdict
-
-
-def test_a_prune_killed_in_a_delete_leaves_what_is_needed_and_the_next_ends_it(
-    tmp_path: Path,
-) -> None:
-    bench = plain_bench(REMOVED, tmp_path)
-    assert len(bench.needed) == 2
-    verdict = bench.trial(Point(DELETE, Moment.AFTER_COMMIT, "DELETE /v1/models/ID"))
     assert not verdict.wrong, verdict
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from time import process_time
 
 import pytest
 
@@ -132,12 +131,10 @@ def draft(name: str, source: str) -> Draft:
     return Draft("a.yaml", Path(), root, None)
 
 
-def test_a_chain_of_thousands_neither_overflows_nor_takes_long() -> None:
+def test_a_chain_of_thousands_does_not_overflow() -> None:
     last = 2000
     links = [draft(f"s{n}", f"{{from: s{n - 1}}}") for n in range(last, 0, -1)]
     drafts = [*links, draft("s0", "gpt-9")]
-    began = process_time()
     assert {item.base for item in with_bases(drafts)} == {"gpt-9"}
     assert not list(chain_problems(drafts))
     assert len(list(chain_problems([*links, draft("s0", f"{{from: s{last}}}")]))) == last + 1
-    assert process_time() - began < 5

@@ -113,13 +113,6 @@ _WITHOUT_A_GUARD: Final = tuple(
             "nothing newer than the checkout is deleted",
         ),
         (
-            "prune: the complete scan",
-            "engine/pruning.py",
-            "        observed = prove_absence(connection.reader, observed, desired)",
-            "",
-            "nothing is deleted on an incomplete scan",
-        ),
-        (
             "prune: other people's jobs",
             "plan/prune.py",
             "        if file.id in scene.observed.used_elsewhere:",
@@ -201,6 +194,18 @@ MUTANTS: Final = (
             ),
         ),
         "what was refused is never sent again",
+    ),
+    Copy(
+        "prune: the complete scan",
+        (
+            Patch(
+                "engine/pruning.py",
+                "        observed = prove_absence(connection.reader, observed, desired)",
+                "",
+            ),
+            Patch("apply.py", "(plan.creates or plan.deletes)", "plan.creates"),
+        ),
+        "nothing is deleted on an incomplete scan",
     ),
     *_WITHOUT_A_GUARD,
 )
