@@ -48,7 +48,7 @@ _NO_CLAIM: Final = Patch(
 )
 _NO_DEDUPE: Final = Patch(
     "plan/decide.py",
-    "    return tuple(job for job in alive if job in case.marked)",
+    "    return tuple(job for job in alive if job in case.marked and job.id not in case.adopted)",
     "    return ()",
 )
 _SDK_RETRIES: Final = Patch(
