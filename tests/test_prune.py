@@ -19,6 +19,7 @@ from reconciler.state import (
     ClosingKind,
     Desired,
     History,
+    Job,
     JobStatus,
     Loaded,
     Observed,
@@ -76,12 +77,53 @@ def superseded(count: int = 3) -> Observed:
     return make_observed(*earlier, make_job(NOW_TRAINED, number=9))
 
 
+def beside_today(*jobs: Job, **changes: Any) -> Observed:
+    """These jobs, and the model that the spec asks for today, ftjob-9."""
+    return make_observed(*jobs, make_job(NOW_TRAINED, number=9), **changes)
+
+
 # ---- models --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("keep", "gone"), [(0, [3, 2, 1]), (1, [2, 1]), (2, [1]), (3, [])])
 def test_of_superseded_models_the_newest_stay_for_a_revert(keep: int, gone: list[int]) -> None:
     assert deleted(superseded(), keep=keep) == [model(number) for number in gone]
+
+
+@pytest.mark.parametrize("status", [None, JobStatus.FAILED, JobStatus.RUNNING])
+def test_the_last_model_of_a_spec_stays_until_another_took_its_place(
+    status: JobStatus | None,
+) -> None:
+    today = [make_job(NOW_TRAINED, status, number=9)] if status else []
+    done = pruning(make_observed(make_job(EARLIER[0]), *today), keep=0)
+    assert done.plan.deletes == ()
+    assert done.kept[0].why == "nothing has taken their place yet"
+
+
+def test_a_model_that_is_gone_replaces_nothing() -> None:
+    jobs = (make_job(EARLIER[0]), make_job(NOW_TRAINED, number=9))
+    observed = make_observed(*jobs, models=frozenset({model(1)}))
+    assert deleted(observed, keep=0) == []
+
+
+def test_a_spec_that_went_on_before_it_was_removed_is_no_former_name_of_its_copy() -> None:
+    """titles was copied to triage, went on, and was removed: its last model is an orphan's."""
+    copy = make_job(replace(NOW_TRAINED, used_by=("titles",)), number=1)
+    observed = make_observed(copy, make_job(GONE, number=2))
+    assert deleted(observed, keep=0) == []
+    assert pruning(observed, keep=0).kept[0].names == ("titles",)
+    prune = replace(IN_HEAD, on_remove={"titles": "prune"})
+    (delete,) = pruning(observed, history=prune).plan.deletes
+    assert (delete.id, delete.reason) == (model(2), Reason.ORPHAN)
+
+
+def test_what_a_spec_names_as_its_base_stays() -> None:
+    child = make_training("child", model=model(1))
+    wanted = make_desired(NOW_TRAINED, child)
+    prune = replace(IN_HEAD, on_remove={"titles": "prune"})
+    observed = beside_today(make_job(GONE, number=1))
+    assert deleted(observed, make_desired(NOW_TRAINED), prune) == [model(1)]
+    assert deleted(observed, wanted, prune) == []
 
 
 def test_what_a_spec_needs_is_never_deleted() -> None:
@@ -137,8 +179,7 @@ def test_an_unknown_name_is_a_mistake_that_names_those_there_are() -> None:
 def test_what_was_made_from_no_commit_of_head_stays(commit: str) -> None:
     job = make_job(EARLIER[0])
     metadata = {**job.metadata, "reconciler.commit": commit}
-    observed = make_observed(replace(job, metadata=metadata))
-    done = pruning(observed, keep=0)
+    done = pruning(beside_today(replace(job, metadata=metadata)), keep=0)
     assert done.plan.deletes == ()
     assert "HEAD" in done.kept[0].why
 
@@ -190,12 +231,12 @@ def test_what_a_living_or_kept_job_was_trained_on_stays(
     base: str, status: JobStatus, stays: bool
 ) -> None:
     child = make_job(GONE, status, number=2, model=base)
-    observed = make_observed(make_job(EARLIER[0]), child)
+    observed = beside_today(make_job(EARLIER[0]), child)
     assert deleted(observed, keep=0) == ([] if stays else [model(1)])
 
 
 def test_what_another_s_job_was_trained_on_stays() -> None:
-    observed = make_observed(make_job(EARLIER[0]), used_elsewhere=frozenset({model(1)}))
+    observed = beside_today(make_job(EARLIER[0]), used_elsewhere=frozenset({model(1)}))
     assert deleted(observed, keep=0) == []
 
 
@@ -205,8 +246,8 @@ def test_a_chain_that_goes_as_a_whole_goes_from_its_end() -> None:
         make_job(EARLIER[1], number=2, model=model(1)),
         make_job(EARLIER[2], number=3, model=model(2)),
     ]
-    assert deleted(make_observed(*chain), keep=0) == [model(3), model(2), model(1)]
-    assert deleted(make_observed(*chain), keep=1) == []  # the one that stays holds them all
+    assert deleted(beside_today(*chain), keep=0) == [model(3), model(2), model(1)]
+    assert deleted(beside_today(*chain), keep=1) == []  # the one that stays holds them all
 
 
 # ---- files ---------------------------------------------------------------------------------------
@@ -253,7 +294,7 @@ def test_a_failed_job_of_a_needed_key_keeps_its_files() -> None:
 
 def test_a_model_takes_its_data_along_and_goes_first() -> None:
     job = make_job(EARLIER[0], training_file="file-7")
-    observed = make_observed(job, files=(data("x"),))
+    observed = beside_today(job, files=(data("x"),))
     assert deleted(observed, keep=0) == [model(1), "file-7"]
     assert deleted(observed, keep=1) == []
     assert deleted(observed, keep=0, only=frozenset({Reason.UNUSED_FILE})) == []

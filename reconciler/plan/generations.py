@@ -38,17 +38,20 @@ class Generation:
 
 
 def lived_names(desired: Desired, jobs: Iterable[Job]) -> Mapping[str, str]:
-    """Every name that a training of today goes by or was made under before -> its run key.
+    """Every name that a training of today goes by, or was renamed from -> its run key.
 
     So what was trained for a spec before it was renamed is known to be an earlier one of its own.
+    A name was given up for another if the last that was trained under it is a training of today;
+    one that went on to something else, and is gone, was a spec of its own.
     """
-    names = {name: training.key for training in desired.trainings for name in training.used_by}
-    keys = set(names.values())
-    for job in jobs:
+    latest: dict[str, str] = {}
+    for job in sorted(jobs, key=lambda job: job.age_rank):
         mark = read_mark(job)
-        if mark and mark.owner == desired.owner and mark.key in keys:
-            names.setdefault(mark.name, mark.key)
-    return names
+        if mark and mark.owner == desired.owner:
+            latest[mark.name] = mark.key
+    today = {name: training.key for training in desired.trainings for name in training.used_by}
+    keys = set(today.values())
+    return {name: key for name, key in latest.items() if key in keys} | today
 
 
 def generations(

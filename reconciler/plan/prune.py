@@ -3,14 +3,16 @@
     a model whose job bears our mark        its data, once uploaded
     ------------------------------------    ------------------------------------------------------
     a spec needs its key: never             a spec needs it, by name: never
-    superseded, beyond the newest `keep`    a job that lives, keeps its model or is needed: never
+    superseded by a model that answers,     a job that lives, keeps its model or is needed: never
+      and beyond the newest `keep`
     orphan, if on_remove says prune, or     a job without our mark names it: never
       the spec is named                     younger than a day: not yet
     otherwise it stays                      otherwise: failed, if only failures used it; or unused
 
-A model stays whatever its reason if Git adopts its job, if a job was trained on it that lives, has
-its model, or isn't ours, and if HEAD doesn't contain the commit that it was made from: a checkout
-that lags behind must not delete what was just made. When nothing is deleted at all: ``guards``.
+A model stays whatever its reason if Git adopts its job, if a spec names it as its base, if a job
+was trained on it that lives, has its model, or isn't ours, and if HEAD doesn't contain the commit
+that it was made from: a checkout that lags behind must not delete what was just made. When nothing
+is deleted at all: ``guards``.
 """
 
 from __future__ import annotations
@@ -95,10 +97,11 @@ class _Judged:
         return self.delete.id
 
 
+NOT_REPLACED = "nothing has taken their place yet"
 FOR_A_REVERT = "so that a revert costs nothing (spec.prune.keep)"
 RETAINED = "lifecycle.on_remove said retain, or Git doesn't tell; name them to delete them"
 NOT_IN_HEAD = "HEAD doesn't contain the commit that they were made from, as far as Git tells"
-TRAINED_ON = "another model or job was trained on them"
+TRAINED_ON = "a spec, another model or a job rests on them"
 SHARED = "jobs that bear no mark of this owner use them"
 TOO_YOUNG = "uploaded in the last 24 hours"
 
@@ -141,6 +144,17 @@ class _Scene:
         marks = ((job, read_mark(job)) for job in self.observed.jobs)
         ours = [(job, mark) for job, mark in marks if mark and mark.owner == self.desired.owner]
         return tuple(sorted(ours, key=lambda each: each[0].age_rank))
+
+    @cached_property
+    def replaced(self) -> frozenset[str]:
+        """Run keys with a model that answers, by a mark's, the ledger's or Git's word."""
+        told = {b.job: b.run_key for t in self.desired.trainings for b in t.bindings}
+        for right in self.observed.rights:
+            if right.closing and right.closing.job_id:
+                told.setdefault(right.closing.job_id, right.claim.key)
+        there = [job for job in self.observed.jobs if self.answers(job)]
+        marks = ((job, read_mark(job)) for job in there)
+        return frozenset(told.get(job.id) or (mark.key if mark else "") for job, mark in marks)
 
     def is_needed(self, job: Job, mark: Mark) -> bool:
         return mark.key in self.keys or job.id in self.bound
@@ -233,8 +247,11 @@ def _judge(job: Job, mark: Mark, rank: int, scene: _Scene) -> _Judged:
 
 def _stays(delete: Delete, mark: Mark, rank: int, scene: _Scene) -> str:
     asked = scene.asked
-    if delete.reason is Reason.SUPERSEDED and rank < asked.keep:
-        return FOR_A_REVERT
+    if delete.reason is Reason.SUPERSEDED:
+        if scene.lived[mark.name] not in scene.replaced:
+            return NOT_REPLACED
+        if rank < asked.keep:
+            return FOR_A_REVERT
     is_willing = mark.name in asked.names or scene.history.on_remove.get(mark.name) == "prune"
     if delete.reason is Reason.ORPHAN and not is_willing:
         return RETAINED
@@ -270,7 +287,8 @@ def _with_bases_kept(models: list[_Judged], scene: _Scene) -> list[_Judged]:
 def _bases(doomed: Collection[str], scene: _Scene) -> Iterator[str]:
     """Those of these models that a job was trained on which isn't one of theirs itself."""
     jobs = (job for job in scene.observed.jobs if _keeps(job, doomed, scene))
-    used = [*(job.model for job in jobs), *scene.observed.used_elsewhere]
+    named = (training.model for training in scene.desired.trainings)
+    used = [*(job.model for job in jobs), *named, *scene.observed.used_elsewhere]
     for name in used:
         # A checkpoint is named after its model: MODEL:ckpt-step-NUMBER.
         yield from (model for model in doomed if name == model or name.startswith(f"{model}:"))
@@ -353,7 +371,7 @@ def _kept_models(models: Iterable[_Judged]) -> Iterator[Kept]:
     for each in models:
         if each.stays and each.stays != _NOT_ASKED:
             by_why.setdefault(each.stays, []).append(each.mark.name)
-    for why in (FOR_A_REVERT, RETAINED, NOT_IN_HEAD, TRAINED_ON):
+    for why in (NOT_REPLACED, FOR_A_REVERT, RETAINED, NOT_IN_HEAD, TRAINED_ON):
         if names := by_why.get(why):
             yield Kept("model", len(names), tuple(sorted(set(names))), why)
 

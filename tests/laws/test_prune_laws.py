@@ -129,6 +129,7 @@ def needed(world: World, history: History, gone: frozenset[str]) -> set[str]:
     names = {file_name(OWNER, facts) for t in trainings for facts in t.datasets}
     stays = {file.id for file in world.observed.files if file.name in names}
     stays |= {file.id for file in world.observed.files if NOW - file.created_at < OLD_ENOUGH}
+    stays |= {training.model for training in trainings}
     for job in world.observed.jobs:
         mark = read_mark(job)
         is_needed = not is_ours(job) or job.id in bound or (mark and mark.key in keys)
@@ -147,6 +148,28 @@ def test_a_prune_never_removes_anything_needed(
     if pruning := pruned(world, history, asked):
         gone = ids(pruning)
         assert not gone & needed(world, history, gone)
+
+
+@given(world=worlds(), history=HISTORIES, asked=ASKED)
+def test_a_spec_that_has_a_model_has_one_after_a_prune(
+    world: World, history: History, asked: Asked
+) -> None:
+    if pruning := pruned(world, history, asked):
+        assert with_model(world) == with_model(after(world, pruning))
+
+
+def with_model(world: World) -> set[str]:
+    """The specs that a model answers for: one of their name, or of what they ask for today."""
+    there = [job for job in world.observed.jobs if job.fine_tuned_model in world.observed.models]
+    marks = [mark for job in there if (mark := read_mark(job)) and mark.owner == OWNER]
+    made, keys = {mark.name for mark in marks}, {mark.key for mark in marks}
+    bound = {job.id for job in there}
+    return {
+        name
+        for training in world.desired.trainings
+        for name in training.used_by
+        if name in made or training.key in keys or not bound.isdisjoint(training.adopted)
+    }
 
 
 @given(world=worlds(), history=HISTORIES, asked=ASKED)
