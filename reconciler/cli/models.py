@@ -149,7 +149,9 @@ def wait(
 ) -> int:
     """Follow the trainings under way until they end."""
     scope = Scope(specs, targets=names, sandbox=sandbox, speed=speed)
-    return follow(scope, scope.request(is_attended=True), Manner(), deadline=timeout)
+    code, seen = follow(scope, scope.request(is_attended=True), Manner(), deadline=timeout)
+    show_status(seen, Format.TEXT)
+    return code
 
 
 def output(

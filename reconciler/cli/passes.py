@@ -147,17 +147,12 @@ def apply(
 
 @dataclass(frozen=True)
 class Manner:
-    """How a command that changes something asks, waits, prints and exits.
-
-    ``approved``: run keys of trainings that were agreed to before, to come once their parent is
-    there.
-    """
+    """How a command that changes something asks, waits, prints and exits."""
 
     auto_approve: bool = False
     is_waiting: bool = False
     is_detailed: bool = False
     output: Format = Format.TEXT
-    approved: frozenset[str] = frozenset()
 
 
 def change(scope: Scope, request: Request, manner: Manner) -> int:
@@ -166,7 +161,7 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
     from reconciler.engine import reconcile
 
     with terminal.screen() as screen, open_world(scope, screen, warn=terminal.warn) as world:
-        seen = reconcile(request, world, approve=_approve(manner), tell=screen.told)
+        seen = reconcile(request, world, approve=_approve(manner, request), tell=screen.told)
     _warn(seen)
     is_waiting = manner.is_waiting and seen.is_approved
     is_shown = manner.output is Format.TEXT and seen.plan.writes
@@ -174,50 +169,57 @@ def change(scope: Scope, request: Request, manner: Manner) -> int:
         show_plan(seen, manner.output)
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=False)
     if is_waiting:
-        children = _children(seen)
-        code = exits.worse(code, follow(scope, request, manner, children=children))
-        if children and code in (Exit.DONE, Exit.CHANGES):
-            request = replace(request, retry=frozenset(), saved=None)
-            return change(scope, request, replace(manner, approved=children))
-        return code
+        return exits.worse(code, _to_the_end(scope, request, manner, seen))
     _say_what_is_next(seen, scope)
     return code
 
 
-def _children(seen: Pass) -> frozenset[str]:
-    """The next trainings of chains, by run key: the plan that was agreed to named them and their
-    price, and what they start from is being made."""
+def _to_the_end(scope: Scope, request: Request, manner: Manner, seen: Pass) -> Exit:
+    """Wait for what was sent, then send what rests on it: the plan that was agreed to named those
+    trainings and their price, and nothing else is made."""
+    from reconciler.plan.narrow import Agreed
+
+    keys = frozenset(r.key for r in seen.plan.resources) if request.saved else None
+    request = replace(request, retry=frozenset(), saved=None, agreed=Agreed(resources=keys))
     has_trained = seen.plan.waits or any(outcome.job_id for outcome in seen.outcomes)
-    return frozenset(create.key for create in seen.plan.later if has_trained)
+    children = frozenset(create.key for create in seen.plan.later if has_trained)
+    code, then = follow(scope, request if keys else replace(request, agreed=None), manner, children)
+    if not children or code not in (Exit.DONE, Exit.CHANGES):
+        show_status(then, manner.output)
+        return code
+    request = replace(request, agreed=Agreed(creates=children, resources=keys))
+    return Exit(change(scope, request, manner))
 
 
 def follow(
     scope: Scope,
     request: Request,
     manner: Manner,
-    deadline: float | None = None,
     children: frozenset[str] = frozenset(),
-) -> Exit:
-    """Follow the trainings under way until they end; shows how everything stands then.
+    deadline: float | None = None,
+) -> tuple[Exit, Pass]:
+    """Follow the trainings under way until they end, and look how everything stands then.
 
-    Who waits wants models: one that failed, was cancelled, or is missing is an error; but for
-    ``children``, the run keys of those whose turn comes next.
+    Who waits wants models: one that failed, was cancelled, or is missing is an error; but for what
+    the spec lets be, and for ``children``, the run keys of those whose turn comes next.
     """
     from reconciler.cli.world import open_world
     from reconciler.engine import wait
-    from reconciler.state import Health, JobStatus
+    from reconciler.state import Health, JobStatus, Sync
 
     pause = SANDBOX_PAUSE if scope.sandbox else REMOTE_PAUSE
     request = replace(request, retry=frozenset())
     with terminal.screen() as screen, open_world(scope, screen) as world:
         seen, ended = wait(request, world, screen.trained, pause=pause, deadline=deadline)
-    show_status(seen, manner.output)
     if seen.plan.waits:
         terminal.tell("still under way: the time to wait is over")
     code = exits.of_pass(seen, is_detailed=manner.is_detailed, is_dry=True)
+    missing = seen.plan.having(Health.MISSING)
+    is_missing = any(
+        r.key not in children and r.condition.sync is not Sync.IN_SYNC for r in missing
+    )
     has_failed = any(job.status is not JobStatus.SUCCEEDED for job in ended)
-    is_missing = any(r.key not in children for r in seen.plan.having(Health.MISSING))
-    return Exit.ERROR if has_failed or is_missing else code
+    return (Exit.ERROR if has_failed or is_missing else code), seen
 
 
 def show_status(seen: Pass, output: Format) -> None:
@@ -251,28 +253,23 @@ def show(
             terminal.result(as_json(plan))
 
 
-def _approve(manner: Manner) -> Callable[[Plan], bool]:
+def _approve(manner: Manner, request: Request) -> Callable[[Plan], bool]:
     def approve(plan: Plan) -> bool:
         from reconciler.errors import UsageError
         from reconciler.report.text import plan_text
 
         if manner.output is Format.TEXT:
             terminal.result(terminal.coloured(plan_text(plan)))
-        if manner.auto_approve or _was_agreed(plan, manner):
+        if manner.auto_approve or request.agreed:  # what was agreed to is not asked for twice
             return True
         if not terminal.has_terminal():
             message = "there is no terminal to ask on; give --auto-approve to apply this plan"
             raise UsageError(message)
         if manner.output is not Format.TEXT:
             terminal.tell(plan_text(plan))
-        return terminal.ask(plan)
+        return terminal.ask(plan, with_later=manner.is_waiting)
 
     return approve
-
-
-def _was_agreed(plan: Plan, manner: Manner) -> bool:
-    is_more = any(action.kind in ("cancel", "delete") for action in plan.actions)
-    return not is_more and {create.key for create in plan.creates} <= manner.approved
 
 
 def _warn(seen: Pass) -> None:

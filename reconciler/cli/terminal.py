@@ -65,13 +65,17 @@ def _coloured_line(line: str) -> str:
     return typer.style(line, fg=colour) if colour else line
 
 
-def ask(plan: Plan) -> bool:
-    """Ask on the terminal whether the plan that was just shown shall be applied."""
-    from reconciler.cost import dollars
+def ask(plan: Plan, *, with_later: bool = False) -> bool:
+    """Ask on the terminal whether the plan that was just shown shall be applied.
 
-    is_free = plan.endpoint.is_embedded or not plan.creates
-    is_unpriced = any(create.estimate.usd is None for create in plan.creates)
-    price = "a price that nobody knows" if is_unpriced else f"about {dollars(plan.usd)}"
+    ``with_later``: whether the yes is also for the trainings that come once their parent is there.
+    """
+    from reconciler.cost import dollars, total_usd
+
+    estimates = [c.estimate for c in (*plan.creates, *(plan.later if with_later else ()))]
+    is_free = plan.endpoint.is_embedded or not estimates
+    is_unpriced = any(estimate.usd is None for estimate in estimates)
+    price = "a price that nobody knows" if is_unpriced else f"about {dollars(total_usd(estimates))}"
     question = "Apply this plan?" if is_free else f"Apply this plan for {price}?"
     return confirm(question)
 
@@ -113,9 +117,10 @@ class Screen:
     def told(self, outcome: Outcome) -> None:
         """One line an outcome, as it happens."""
         from reconciler.apply import Result
+        from reconciler.report.plain import listed
 
         marks = {Result.DONE: "done", Result.FAILED: "FAILED", Result.SKIPPED: "skipped"}
-        names = ", ".join(outcome.action.used_by)
+        names = listed(outcome.action.used_by)
         mark = marks.get(outcome.result, "IN DOUBT")
         self._line(f"{outcome.action.kind} {names}: {mark}: {outcome.message}")
 

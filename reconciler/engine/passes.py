@@ -21,6 +21,7 @@ from reconciler.load.changes import with_data_changes
 from reconciler.observe import observe, prove_absence
 from reconciler.plan import Limits, Plan, Resource, Tariff, make_plan
 from reconciler.plan.calendar import calendar_of
+from reconciler.plan.narrow import Agreed, narrowed
 from reconciler.plan.saved import exactly
 from reconciler.policy import Rules, review
 from reconciler.providers.protocol import Connection, Event
@@ -59,6 +60,7 @@ class Request:
         allow_dirty: whether an unclean checkout may spend with nobody asked.
         allow_short_lived: whether models may be trained whose base ends soon.
         saved: a plan to carry out, and nothing beyond it.
+        agreed: what was agreed to before: nothing else is done or spoken of; None for no limit.
     """
 
     root: Path
@@ -71,6 +73,7 @@ class Request:
     allow_dirty: bool = False
     allow_short_lived: bool = False
     saved: Plan | None = None
+    agreed: Agreed | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,8 @@ def planned(scene: Scene) -> tuple[Observed, Plan]:
         plan = replace(plan, orphans=())
     if scene.request.saved:
         plan = exactly(scene.request.saved, plan)
+    if scene.request.agreed:
+        plan = narrowed(plan, scene.request.agreed)
     return observed, with_data_changes(plan, scene.request.root)
 
 

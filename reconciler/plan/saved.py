@@ -6,15 +6,15 @@ don't; a price, a policy or a job of one of these keys does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.cost import dollars
 from reconciler.errors import StalePlan, UsageError
-from reconciler.plan.model import Action, Cancel, Create, Plan, Upload
+from reconciler.plan.model import Cancel, Create, Plan
 
 SAVED_VERSION = 1
 
@@ -70,32 +70,16 @@ def exactly(saved: Plan, now: Plan) -> Plan:
     others = list(_others(saved, now))
     if others:
         raise StalePlan("this plan is out of date, and nothing was done: " + "; ".join(others))
-    keys = {resource.key for resource in saved.resources}
-    return replace(
-        now,
-        actions=tuple(_kept(saved, now.actions)),
-        later=tuple(create for create in now.later if create.key in keys),
-        resources=tuple(resource for resource in now.resources if resource.key in keys),
+    return narrowed(now, agreed_to(saved))
+
+
+def agreed_to(saved: Plan) -> Agreed:
+    """What a saved plan allows."""
+    return Agreed(
+        creates=frozenset(create.key for create in (*saved.creates, *saved.later)),
+        cancels=frozenset(a.job_id for a in saved.actions if isinstance(a, Cancel)),
+        resources=frozenset(resource.key for resource in saved.resources),
     )
-
-
-def _kept(saved: Plan, actions: Iterable[Action]) -> Iterator[Action]:
-    """The actions that were saved, with the uploads that they still need."""
-    creates = {create.key: create for create in saved.creates}
-    cancelled = {action.job_id for action in saved.actions if isinstance(action, Cancel)}
-    files = {name for create in creates.values() for name in create.files}
-    for action in actions:
-        match action:
-            case Create():
-                is_kept = action.key in creates
-            case Cancel():
-                is_kept = action.job_id in cancelled
-            case Upload():
-                is_kept = action.file_name in files
-            case _:
-                is_kept = False
-        if is_kept:
-            yield action
 
 
 def _others(saved: Plan, now: Plan) -> Iterator[str]:
@@ -106,14 +90,19 @@ def _others(saved: Plan, now: Plan) -> Iterator[str]:
     ):
         if before != after:
             yield f"{what} was {before} and is {after}"
-    creates = {create.key: create for create in now.creates}
-    for create in saved.creates:
-        if clause := _other(create, creates.get(create.key), now):
-            yield f"{create.training.name}: {clause}"
+    yield from _other_creates(saved.creates, now.creates, now)
+    yield from _other_creates(saved.later, now.later, now)
     cancelled = {action.job_id for action in now.actions if isinstance(action, Cancel)}
     for action in saved.actions:
         if isinstance(action, Cancel) and action.job_id not in cancelled:
             yield f"{', '.join(action.used_by)}: {action.job_id} is not to be cancelled any more"
+
+
+def _other_creates(saved: Iterable[Create], now: Iterable[Create], plan: Plan) -> Iterator[str]:
+    by_key = {create.key: create for create in now}
+    for create in saved:
+        if clause := _other(create, by_key.get(create.key), plan):
+            yield f"{create.training.name}: {clause}"
 
 
 def _other(saved: Create, now: Create | None, plan: Plan) -> str:
@@ -132,7 +121,8 @@ def _other(saved: Create, now: Create | None, plan: Plan) -> str:
 
 def _standing(saved: Create, plan: Plan) -> str:
     """How the training stands now; a spec that changed asks for another."""
-    told = next((r.condition for r in plan.resources if r.key == saved.key), None)
+    resource = plan.by_key.get(saved.key)
+    told = resource.condition if resource else None
     return f"{told.reason}, {told.message}" if told else "no spec asks for this training"
 
 

@@ -10,7 +10,7 @@ from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import ABSENT, FieldChange
 from reconciler.plan import Create, Duplicate, Plan, Reason, Resource, remedies
 from reconciler.report.plain import counted, plain
-from reconciler.state import Health
+from reconciler.state import Health, Sync
 
 FORCES = "forces a new training"
 AUTO = "auto"
@@ -79,9 +79,11 @@ def to_prune(plan: Plan) -> str:
     return remedies.command(plan.endpoint, "prune", "--dry-run")
 
 
-def days(plan: Plan, day: str) -> str:
-    """``2027-01-14, 53 days``; what is past says so."""
+def days(plan: Plan, day: str, *, is_last: bool = False) -> str:
+    """``2027-01-14, 53 days``; what is past says so. ``is_last``: the day itself still counts."""
     left = (date.fromisoformat(day) - datetime.fromtimestamp(plan.taken_at, UTC).date()).days
+    if left == 0 and is_last:
+        return f"{day}, today"
     return f"{day}, {counted(left, 'day')}" if left > 0 else f"{day}, which is past"
 
 
@@ -100,7 +102,7 @@ def retires(resource: Resource, plan: Plan) -> str:
 def calendar(plan: Plan) -> Iterator[str]:
     """The endpoint's last day for new jobs, if it has announced one."""
     if plan.last_create:
-        yield f"new jobs until {days(plan, plan.last_create)}"
+        yield f"new jobs until {days(plan, plan.last_create, is_last=True)}"
 
 
 def bases_until(plan: Plan) -> Iterator[str]:
@@ -140,6 +142,8 @@ def next_step(resource: Resource) -> str:
     condition = resource.condition
     if condition.reason == Reason.RETIRING:
         return f"replace by {resource.serves_until}"
+    if condition.sync is Sync.IN_SYNC and condition.health is Health.MISSING:
+        return "-"
     return _NEXT.get(condition.reason, "below" if condition.remedy else "-")
 
 
