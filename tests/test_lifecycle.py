@@ -215,6 +215,6 @@ def test_a_saved_plan_is_carried_out_exactly_and_once(scene: Scene) -> None:
     later(scene, 3600)
     reconcile(request, scene.world, approve=lambda _plan: True, tell=quiet)
     assert len(scene.relay.creates) == 1
-    with pytest.raises(StalePlan, match="one: it is not to be trained any more: Training"):
+    with pytest.raises(StalePlan, match="one: it would not be trained now: Training"):
         reconcile(request, scene.world, approve=lambda _plan: True, tell=quiet)
     assert len(scene.relay.creates) == 1

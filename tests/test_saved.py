@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from reconciler.cli.terminal import question
 from reconciler.errors import StalePlan, UsageError
 from reconciler.plan import Plan
 from reconciler.plan.saved import SavedPlan, exactly, saved_from_json, saved_to_json
 from reconciler.spec import Price
-from reconciler.state import ClosingKind, JobStatus, Revision
+from reconciler.state import ClosingKind, JobStatus, Parent, Revision
 from tests.make import (
     MINI,
     NOW,
@@ -32,7 +34,7 @@ TWICE = [make_job(TRAINING, JobStatus.RUNNING, number=n) for n in (1, 2)]
 def told(saved: Plan, now: Plan) -> str:
     with pytest.raises(StalePlan) as stale:
         exactly(saved, now)
-    start = "this plan is out of date, and nothing was done: "
+    start = "this plan can't be carried out as it was saved, and nothing was done: "
     assert str(stale.value).startswith(start)
     return str(stale.value).removeprefix(start)
 
@@ -66,11 +68,11 @@ def test_a_file_that_was_sent_since_is_not_sent_again_and_one_that_is_gone_is() 
 CHANGES: dict[str, tuple[Callable[[], Plan], str]] = {
     "trained since": (
         lambda: plan_for(TRAINING, make_observed(make_job(TRAINING, JobStatus.RUNNING))),
-        "triage: it is not to be trained any more: Training, ftjob-1 is running",
+        "triage: it would not be trained now: Training, ftjob-1 is running",
     ),
     "the spec changed": (
         lambda: plan_for(OTHER),
-        "triage: it is not to be trained any more: no spec asks for this training",
+        "triage: it would not be trained now: no spec asks for this training",
     ),
     "another attempt": (
         lambda: plan_for(
@@ -104,7 +106,33 @@ def test_a_job_that_is_not_to_be_cancelled_any_more_stops_it() -> None:
     saved = plan_for(TRAINING, make_observed(*TWICE))
     ended = plan_for(TRAINING, make_observed(TWICE[0]))
     assert told(saved, ended) == "triage: ftjob-2 is not to be cancelled any more"
-    assert [action.kind for action in exactly(saved, saved).actions] == ["cancel"]
+    assert [action.kind for action in exactly(saved, saved).actions] == ["cancel", "wait"]
+
+
+def chain(price: float = 3.0, **observed: Any) -> Plan:
+    """A training, and one that starts from its model: that comes later."""
+    child = make_training("child", parent=Parent("triage", TRAINING.key), seed=2)
+    prices = {MINI: Price(training=price, source="a contract")}
+    wanted = make_desired(TRAINING, child)
+    return plan_for(wanted, make_observed(**observed), prices=prices)
+
+
+def test_what_comes_later_is_held_to_what_was_saved_as_well() -> None:
+    saved, dearer = chain(), chain(30.0)
+    assert [create.training.name for create in saved.later] == ["child"]
+    dear_child = replace(saved, later=dearer.later)
+    assert told(saved, dear_child) == "child: it cost $0.30, and costs $3.00"
+
+
+def test_what_was_not_to_come_later_does_not_come() -> None:
+    saved = replace(chain(), later=())  # a policy had refused it
+    assert exactly(saved, chain()).later == ()
+
+
+@pytest.mark.parametrize(("with_later", "cost"), [(False, "$0.30"), (True, "$0.60")])
+def test_who_is_asked_is_told_all_that_a_yes_pays_for(with_later: bool, cost: str) -> None:
+    asked = question(chain(), with_later=with_later)
+    assert asked == f"Apply this plan for about {cost}?"
 
 
 def test_all_that_is_another_is_told_at_once() -> None:

@@ -58,13 +58,14 @@ def worse(first: Exit, second: Exit) -> Exit:
 
 def explain(error: ReconcileError) -> Exit:
     """Print an error of ours for people on stderr; its code."""
-    from reconciler.errors import Guarded, InvalidInput, StalePlan, UsageError, redact
+    from reconciler.errors import Guarded, InvalidInput, StalePlan, UsageError
+    from reconciler.report.plain import plain_lines
     from reconciler.report.problems import problems_text
 
     if isinstance(error, InvalidInput):
         typer.echo(problems_text(error.problems), err=True)
     else:
-        typer.echo(f"error: {redact(str(error))}", err=True)
+        typer.echo(f"error: {plain_lines(str(error))}", err=True)
     if isinstance(error, StalePlan | Guarded):
         return Exit.HELD
     return Exit.USAGE if isinstance(error, UsageError) else Exit.ERROR

@@ -179,11 +179,13 @@ def _to_the_end(scope: Scope, request: Request, manner: Manner, seen: Pass) -> E
     trainings and their price, and nothing else is made."""
     from reconciler.plan.narrow import Agreed
 
-    keys = frozenset(r.key for r in seen.plan.resources) if request.saved else None
-    request = replace(request, retry=frozenset(), saved=None, agreed=Agreed(resources=keys))
+    is_part = request.saved or request.agreed
+    keys = frozenset(r.key for r in seen.plan.resources) if is_part else None
+    looking = Agreed(resources=keys) if is_part else None
+    request = replace(request, retry=frozenset(), saved=None, agreed=looking)
     has_trained = seen.plan.waits or any(outcome.job_id for outcome in seen.outcomes)
     children = frozenset(create.key for create in seen.plan.later if has_trained)
-    code, then = follow(scope, request if keys else replace(request, agreed=None), manner, children)
+    code, then = follow(scope, request, manner, children)
     if not children or code not in (Exit.DONE, Exit.CHANGES):
         show_status(then, manner.output)
         return code

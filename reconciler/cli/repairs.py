@@ -11,6 +11,7 @@ from reconciler.cli.exits import Exit
 from reconciler.cli.options import (
     DEFAULT_SPEED,
     AllowDirty,
+    AllowShortLived,
     AutoApprove,
     Folders,
     InSandbox,
@@ -79,6 +80,7 @@ def retry(
     auto_approve: AutoApprove = False,
     max_cost: MaxCost = None,
     allow_dirty: AllowDirty = False,
+    allow_short_lived: AllowShortLived = False,
     wait: Wait = False,
 ) -> int:
     """Train a spec again after a failure, a refusal, a cancellation or a deletion."""
@@ -87,6 +89,7 @@ def retry(
         retry=frozenset({name}),
         max_usd=max_cost,
         allow_dirty=allow_dirty,
+        allow_short_lived=allow_short_lived,
         is_attended=terminal.has_terminal() and not auto_approve,
     )
     return change(scope, request, Manner(auto_approve, is_waiting=wait))

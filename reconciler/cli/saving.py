@@ -58,7 +58,7 @@ def _put(file: Path, text: str) -> None:
 
 
 def _warn_of_dirt(seen: Pass, root: Path) -> None:
-    """A plan that lies in the checkout, where Git sees it, makes it unclean: say so here and now."""
+    """A plan that lies in the checkout, where Git sees it, makes it unclean: say so now."""
     from reconciler.load import read_revision
 
     if not seen.plan.revision.is_dirty and read_revision(root).is_dirty:

@@ -66,9 +66,14 @@ def _coloured_line(line: str) -> str:
 
 
 def ask(plan: Plan, *, with_later: bool = False) -> bool:
-    """Ask on the terminal whether the plan that was just shown shall be applied.
+    """Ask on the terminal whether the plan that was just shown shall be applied."""
+    return confirm(question(plan, with_later=with_later))
 
-    ``with_later``: whether the yes is also for the trainings that come once their parent is there.
+
+def question(plan: Plan, *, with_later: bool) -> str:
+    """What a yes is asked for, and what it will cost.
+
+    ``with_later``: whether it is also for the trainings that come once their parent is there.
     """
     from reconciler.cost import dollars, total_usd
 
@@ -76,8 +81,7 @@ def ask(plan: Plan, *, with_later: bool = False) -> bool:
     is_free = plan.endpoint.is_embedded or not estimates
     is_unpriced = any(estimate.usd is None for estimate in estimates)
     price = "a price that nobody knows" if is_unpriced else f"about {dollars(total_usd(estimates))}"
-    question = "Apply this plan?" if is_free else f"Apply this plan for {price}?"
-    return confirm(question)
+    return "Apply this plan?" if is_free else f"Apply this plan for {price}?"
 
 
 def confirm(question: str) -> bool:

@@ -6,15 +6,17 @@ don't; a price, a policy or a job of one of these keys does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
 
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler.cost import dollars
 from reconciler.errors import StalePlan, UsageError
-from reconciler.plan.model import Cancel, Create, Plan
+from reconciler.plan.model import Cancel, Create, Plan, plan_to_json
+from reconciler.plan.narrow import Agreed, narrowed
 
 SAVED_VERSION = 1
 
@@ -27,6 +29,7 @@ class SavedPlan:
         plan: all of it, as it was reviewed.
         folders: spec files or folders that were named instead of the Project's, from the root.
         targets, labels, retry: which specs it may act on.
+        digest: SHA-256 of the plan as it was saved: what was reviewed is what is carried out.
     """
 
     plan: Plan
@@ -34,13 +37,19 @@ class SavedPlan:
     targets: tuple[str, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     retry: tuple[str, ...] = ()
+    digest: str = ""
     kind: str = "saved-plan"
     schema_version: int = SAVED_VERSION
 
 
 def saved_to_json(saved: SavedPlan) -> str:
-    """A saved plan as JSON; ``saved_from_json`` gives an equal one."""
-    return _adapter().dump_json(saved, indent=2).decode() + "\n"
+    """A saved plan as JSON, sealed; ``saved_from_json`` gives an equal one."""
+    return _adapter().dump_json(sealed(saved), indent=2).decode() + "\n"
+
+
+def sealed(saved: SavedPlan) -> SavedPlan:
+    """The same, with the digest of its plan."""
+    return replace(saved, digest=sha256(plan_to_json(saved.plan).encode()).hexdigest())
 
 
 def saved_from_json(text: str, name: str) -> SavedPlan:
@@ -52,6 +61,9 @@ def saved_from_json(text: str, name: str) -> SavedPlan:
         raise UsageError(message) from error
     if (saved.kind, saved.schema_version) != ("saved-plan", SAVED_VERSION):
         message = f"{name} holds a {saved.kind} of version {saved.schema_version}, not a saved plan"
+        raise UsageError(message)
+    if sealed(saved) != saved:
+        message = f"{name} was changed after it was saved; make it anew: plan --out {name}"
         raise UsageError(message)
     return saved
 
@@ -69,7 +81,10 @@ def exactly(saved: Plan, now: Plan) -> Plan:
     """
     others = list(_others(saved, now))
     if others:
-        raise StalePlan("this plan is out of date, and nothing was done: " + "; ".join(others))
+        raise StalePlan(
+            "this plan can't be carried out as it was saved, and nothing was done: "
+            + "; ".join(others)
+        )
     return narrowed(now, agreed_to(saved))
 
 
@@ -107,7 +122,7 @@ def _other_creates(saved: Iterable[Create], now: Iterable[Create], plan: Plan) -
 
 def _other(saved: Create, now: Create | None, plan: Plan) -> str:
     if now is None:
-        return f"it is not to be trained any more: {_standing(saved, plan)}"
+        return f"it would not be trained now: {_standing(saved, plan)}"
     if now.attempt != saved.attempt:
         return f"attempt {saved.attempt} was planned, and attempt {now.attempt} is due"
     if now.reason != saved.reason:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from reconciler.cost import USD_DIGITS, closely, total_usd
 from reconciler.plan import Create, Plan, Reason
 from reconciler.plan.remedies import command, limit_for
-from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, first_in_line, plan_it
+from reconciler.policy.rules import (
+    Refusal,
+    Refusals,
+    Rules,
+    asked_for,
+    first_in_line,
+    make_it,
+    plan_it,
+    same_again,
+)
 
 
 def per_job(plan: Plan, rules: Rules) -> Refusals:
@@ -32,7 +41,7 @@ def per_pass(plan: Plan, rules: Rules) -> Refusals:
     if unpriced := _unpriced(plan):
         yield from _nobody_knows(unpriced, "the budget", most, plan)
     elif _usd(plan) > most:
-        yield from _over_pass(most, plan)
+        yield from _over_pass(most, plan, rules)
 
 
 def per_month(plan: Plan, rules: Rules) -> Refusals:
@@ -69,11 +78,10 @@ def approval(plan: Plan, rules: Rules) -> Refusals:
         f"reconciler.yaml wants a person's yes above {closely(above)}"
     )
     for create in first_in_line(plan):
-        one = command(plan.endpoint, "apply", "--target", create.training.name)
-        yield (
-            create,
-            Refusal(Reason.NEEDS_APPROVAL, message, f"on a terminal, where you are asked: {one}"),
+        remedy = (
+            f"on a terminal, where you are asked: {command(plan.endpoint, *same_again(create))}"
         )
+        yield create, Refusal(Reason.NEEDS_APPROVAL, message, remedy)
 
 
 # ---- sums and words ------------------------------------------------------------------------------
@@ -107,18 +115,31 @@ def _nobody_knows(unpriced: Create, name: str, most: float, plan: Plan) -> Refus
         yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
 
 
-def _over_pass(most: float, plan: Plan) -> Refusals:
+def _over_pass(most: float, plan: Plan, rules: Rules) -> Refusals:
     message = (
         f"{closely(_usd(plan))} for {_trainings(plan)} is {closely(_usd(plan) - most)} over the "
         f"budget of {closely(most)}"
     )
     for create in first_in_line(plan):
-        limit = limit_for(create.estimate.usd or 0)
-        one = command(plan.endpoint, "apply", "--target", create.training.name, limit)
-        remedy = (
-            f"raise spec.budget.per_pass in reconciler.yaml if it is the limit, or choose: {one}"
-        )
-        yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
+        is_ours = rules.budget.per_pass == most
+        way_out = _within_project if is_ours else _within_max_cost
+        yield create, Refusal(Reason.OVER_BUDGET, message, way_out(create, plan, rules))
+
+
+def _within_project(create: Create, plan: Plan, rules: Rules) -> str:
+    """What to do about the Project's limit, which no option goes past."""
+    usd, most = create.estimate.usd or 0, rules.budget.per_pass or 0
+    is_a_choice = len(asked_for(plan)) > 1 and usd <= most
+    choice = f", or choose: {make_it(create, plan, rules)}" if is_a_choice else ""
+    then = "" if is_a_choice else f"; then: {plan_it(create, plan)}"
+    return f"have spec.budget.per_pass in reconciler.yaml raised{choice}{then}"
+
+
+def _within_max_cost(create: Create, plan: Plan, rules: Rules) -> str:
+    """What to do about the limit of the command line."""
+    one = make_it(create, plan, rules, limit_for(create.estimate.usd or 0))
+    is_one = len(asked_for(plan)) == 1
+    return f"give a higher limit: {one}{'' if is_one else f'; for all: {limit_for(_usd(plan))}'}"
 
 
 def _trainings(plan: Plan) -> str:

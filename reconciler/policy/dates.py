@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.plan import Create, Plan, Reason
 from reconciler.plan.calendar import days_left
 from reconciler.plan.remedies import command
-from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, plan_it
+from reconciler.policy.rules import Refusal, Refusals, Rules, asked_for, plan_it, same_again
 
 
 def past_date(plan: Plan, rules: Rules) -> Refusals:
@@ -44,7 +44,7 @@ def short_lived(plan: Plan, rules: Rules) -> Refusals:
     for create in asked_for(plan):
         ends = calendar.serves_until(create.training.model)
         if ends and calendar.days_until(ends) < least:
-            force = ("apply", "--target", create.training.name, "--allow-short-lived")
+            force = (*same_again(create), "--allow-short-lived")
             yield (
                 create,
                 Refusal(

@@ -73,6 +73,19 @@ def first_in_line(plan: Plan) -> tuple[Create, ...]:
     return tuple(create for create, parent in parents if not (parent and parent.key in keys))
 
 
+def make_it(create: Create, plan: Plan, rules: Rules, *options: str) -> str:
+    """The command that makes one training: asked for again as it was, with these options too."""
+    unattended = () if rules.is_attended else ("--auto-approve",)
+    return command(plan.endpoint, *same_again(create), *unattended, *options)
+
+
+def same_again(create: Create) -> tuple[str, ...]:
+    """The words that ask for a training as it was asked for: a retry is not what apply does."""
+    name = create.training.name
+    is_retry = create.reason is Reason.RETRY_ASKED
+    return ("retry", name) if is_retry else ("apply", "--target", name)
+
+
 def asked_for(plan: Plan) -> tuple[Create, ...]:
     """What is to be trained now, and what once its parent is there: what is never trained should
     not be begun."""

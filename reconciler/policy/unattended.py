@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from reconciler.cost import dollars
 from reconciler.plan import Create, Plan, Reason
-from reconciler.plan.remedies import command, limit_for
-from reconciler.policy.rules import Refusal, Refusals, Rules
+from reconciler.plan.remedies import limit_for
+from reconciler.policy.rules import Refusal, Refusals, Rules, make_it
 
 
 def clean_checkout(plan: Plan, rules: Rules) -> Refusals:
@@ -16,7 +16,7 @@ def clean_checkout(plan: Plan, rules: Rules) -> Refusals:
         "the checkout has changes that no commit holds, and nobody is asked before money is spent"
     )
     for create in plan.creates:
-        remedy = f"commit them, or: {_unattended(create, plan)} --allow-dirty"
+        remedy = f"commit them, or: {_unattended(create, plan, rules)} --allow-dirty"
         yield create, Refusal(Reason.UNCLEAN_CHECKOUT, message, remedy)
 
 
@@ -26,12 +26,11 @@ def has_budget(plan: Plan, rules: Rules) -> Refusals:
         return
     message = f"{dollars(plan.usd)} would be spent with nobody asked and no budget set"
     for create in plan.creates:
-        remedy = f"set spec.budget.per_pass in reconciler.yaml, or: {_unattended(create, plan)}"
+        one = _unattended(create, plan, rules)
+        remedy = f"set spec.budget.per_pass in reconciler.yaml, or: {one}"
         yield create, Refusal(Reason.NO_BUDGET, message, remedy)
 
 
-def _unattended(create: Create, plan: Plan) -> str:
+def _unattended(create: Create, plan: Plan, rules: Rules) -> str:
     """The command that makes one training with nobody asked."""
-    limit = limit_for(create.estimate.usd or 0)
-    words = ("apply", "--target", create.training.name, "--auto-approve", limit)
-    return command(plan.endpoint, *words)
+    return make_it(create, plan, rules, limit_for(create.estimate.usd or 0))

@@ -291,7 +291,7 @@ def resource_json(resource: Resource) -> Json:
         "health": condition.health,
         "reason": condition.reason,
         "message": redact(condition.message),
-        "remedy": condition.remedy or None,
+        "remedy": redact(condition.remedy) or None,
         "since": condition.since,
         "failure_class": resource.failure or None,
         "job_id": resource.job_id or None,
@@ -308,7 +308,7 @@ def _notice(notice: Notice) -> Json:
     return {
         "reason": notice.reason,
         "message": redact(notice.message),
-        "remedy": notice.remedy or None,
+        "remedy": redact(notice.remedy) or None,
     }
 
 

@@ -39,6 +39,12 @@ def plain(text: str) -> str:
     return redact(_UNSEEN.sub(" ", text)).strip()
 
 
+def plain_lines(text: str) -> str:
+    """The same of a text of several lines, which keep their indentation."""
+    lines = text.split("\n")
+    return "\n".join(line[: len(line) - len(line.lstrip(" "))] + plain(line) for line in lines)
+
+
 def listed(names: Iterable[str]) -> str:
     """``a, b, c``."""
     return ", ".join(plain(name) for name in names)

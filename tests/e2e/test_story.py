@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import SPEC, Project
 from tests.e2e.relay import Relay
 
 FAST = ("--sandbox", "--speed", "200")
@@ -186,3 +186,18 @@ def test_a_watch_says_what_is_held_and_why_and_goes_on_after_a_commit(
     assert watcher.returncode == 130, err
     assert "held (UncleanCheckout)" in err
     assert "commit them, or: reconcile apply --target one --auto-approve" in err
+
+
+def test_a_saved_plan_of_a_chain_is_carried_out_to_its_end_and_told_once(project: Project) -> None:
+    child = SPEC.format(name="two", epochs=1, data="one")
+    project.write("specs/two.yaml", child.replace("gpt-4o-mini-2024-07-18", "{from: one}"))
+    project.commit()
+    kept = project.run("plan", *FAST, "--out", "specs/one.yaml")
+    assert (kept.code, "is no saved plan" in kept.err) == (64, True)
+    assert "it lies in the checkout" in project.run("plan", *FAST, "--out", "plan.json").err
+    project.spec("three", epochs=9)  # came later, and is not in the plan
+    done = project.run("apply", "plan.json", *FAST, "--auto-approve", "--wait", "-o", "json")
+    assert done.code == 0, done.all
+    standing = {r["name"]: r["health"] for r in json.loads(done.out)["resources"]}
+    assert standing == {"one": "Ready", "two": "Ready"}
+    assert project.run("apply", "plan.json", *FAST, "--auto-approve").code == 3

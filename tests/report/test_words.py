@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cost import Estimate
 from reconciler.report.plain import counted, number, plain, size
-from reconciler.report.words import arithmetic, data, epochs, price
-from tests.make import make_facts
+from reconciler.report.words import (
+    arithmetic,
+    calendar,
+    data,
+    days,
+    epochs,
+    next_step,
+    price,
+)
+from reconciler.spec import Lifecycle, OnDrift
+from reconciler.state import JobStatus
+from tests.make import make_facts, make_job, make_observed, make_training, plan_for
+
+
+def test_the_last_day_for_new_jobs_is_a_day_for_them_and_that_of_a_base_is_not() -> None:
+    plan = replace(plan_for(make_training()), last_create="2026-11-22")
+    assert list(calendar(plan)) == ["new jobs until 2026-11-22, today"]
+    assert days(plan, "2026-11-22") == "2026-11-22, which is past"
+
+
+def test_what_the_spec_lets_be_has_no_next_step() -> None:
+    spec = Lifecycle(on_drift=OnDrift(job_cancelled="ignore"))
+    training = make_training(lifecycle=spec)
+    cancelled = make_job(training, JobStatus.CANCELLED)
+    (resource,) = plan_for(training, make_observed(cancelled)).resources
+    assert next_step(resource) == "-"
 
 
 def test_numbers_are_grouped() -> None:
