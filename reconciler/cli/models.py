@@ -83,10 +83,16 @@ def drift(
 ) -> int:
     """Show what moved at the provider and no commit explains, each with the way out."""
     from reconciler.report.json import drift_json
+    from reconciler.report.markdown import drift_markdown
     from reconciler.report.text import drift_text
 
+    formats = {
+        Format.TEXT: drift_text,
+        Format.MARKDOWN: drift_markdown,
+        Format.JSON: drift_json,
+    }
     with _looking(Scope(specs, label, target, sandbox, speed)) as (_, seen):
-        show(seen.plan, output, drift_text, drift_json)
+        show(seen.plan, output, formats)
     return Exit.CHANGES if detailed_exitcode and seen.plan.has_drift else Exit.DONE
 
 

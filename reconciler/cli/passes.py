@@ -28,7 +28,7 @@ from reconciler.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reconciler.engine import Pass, Request, Tell, World
     from reconciler.plan import Plan
@@ -227,32 +227,33 @@ def follow(
 def show_status(seen: Pass, output: Format) -> None:
     """Write how each spec stands to stdout in the wanted format."""
     from reconciler.report.json import status_json
+    from reconciler.report.markdown import status_markdown
     from reconciler.report.text import status_text
 
-    show(seen.plan, output, status_text, status_json)
+    show(
+        seen.plan,
+        output,
+        {Format.TEXT: status_text, Format.MARKDOWN: status_markdown, Format.JSON: status_json},
+    )
 
 
 def show_plan(seen: Pass, output: Format) -> None:
     """Write a plan to stdout in the wanted format."""
     from reconciler.report.json import plan_json
+    from reconciler.report.markdown import plan_markdown
     from reconciler.report.text import plan_text
 
-    show(seen.plan, output, plan_text, plan_json)
+    show(
+        seen.plan,
+        output,
+        {Format.TEXT: plan_text, Format.MARKDOWN: plan_markdown, Format.JSON: plan_json},
+    )
 
 
-def show(
-    plan: Plan, output: Format, as_text: Callable[[Plan], str], as_json: Callable[[Plan], str]
-) -> None:
-    """One of the formats; Markdown tells plan and status in one document."""
-    from reconciler.report.markdown import plan_markdown
-
-    match output:
-        case Format.TEXT:
-            terminal.result(terminal.coloured(as_text(plan)))
-        case Format.MARKDOWN:
-            terminal.result(plan_markdown(plan))
-        case Format.JSON:
-            terminal.result(as_json(plan))
+def show(plan: Plan, output: Format, formats: Mapping[Format, Callable[[Plan], str]]) -> None:
+    """Write a plan to stdout in the wanted format."""
+    text = formats[output](plan)
+    terminal.result(terminal.coloured(text) if output is Format.TEXT else text)
 
 
 def _approve(manner: Manner, request: Request) -> Callable[[Plan], bool]:

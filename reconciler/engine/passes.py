@@ -75,6 +75,11 @@ class Request:
     saved: Plan | None = None
     agreed: Agreed | None = None
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether it is about some of the specs alone."""
+        return bool(self.folders or self.targets or self.labels)
+
 
 @dataclass(frozen=True)
 class World:
@@ -180,7 +185,7 @@ def planned(scene: Scene) -> tuple[Observed, Plan]:
         observed = prove_absence(reader, observed, desired)
         plan = decide(scene, observed)
     plan = review(plan, _rules(scene, observed))
-    if scene.request.folders:  # a part of the specs can't tell what none of them needs
+    if scene.request.is_partial:  # a part of the specs can't tell what none of them needs
         plan = replace(plan, orphans=())
     if scene.request.saved:
         plan = exactly(scene.request.saved, plan)

@@ -27,9 +27,13 @@ def describe(request: Request, world: World, name: str) -> Story:
     if job:
         with world.connect(seen.loaded.project) as connection:
             events = connection.reader.events(job.id)
+    creates = (*seen.plan.creates, *seen.plan.later)
+    create = next((create for create in creates if create.key == training.key), None)
     return Story(
         resource=resource,
         training=training,
+        expected=create.estimate if create else None,
+        is_later=create in seen.plan.later,
         job=job,
         generations=generations(training, seen.desired, seen.observed, tariff),
         events=tuple(EventLine(e.created_at, e.level, e.message) for e in events[-SHOWN:]),

@@ -40,6 +40,7 @@ from reconciler.plan.case import Case, Decision, held
 from reconciler.plan.claims import after_claim
 from reconciler.plan.endings import after_jobs
 from reconciler.plan.gate import create
+from reconciler.plan.model import Notice
 from reconciler.plan.reasons import Reason
 from reconciler.plan.standing import ready, under_way
 from reconciler.state import Health, Job, JobStatus
@@ -78,7 +79,8 @@ def _suspended(decision: Decision) -> Decision:
     still = replace(decision, create=None, later=None, cancel=())
     condition = decision.condition
     if condition.health.is_usable:
-        return still
+        notice = Notice(Reason.SUSPENDED, "suspended by the spec: nothing is done for it")
+        return replace(still, notices=(*still.notices, notice))
     message = f"suspended by the spec; {condition.message}"
     told = replace(
         condition, health=Health.SUSPENDED, reason=Reason.SUSPENDED, message=message, remedy=""

@@ -349,10 +349,23 @@ def _resource(case: Case, decision: Decision) -> Resource:
         tokens=billed.tokens if billed else None,
         usd=billed.usd if billed else None,
         is_billed=bool(billed and billed.is_final),
-        failure=class_of(job) if job and job.status is JobStatus.FAILED else "",
+        failure=_failure(case, decision),
         serves_until=until.isoformat() if until else "",
         notices=decision.notices,
     )
+
+
+def _failure(case: Case, decision: Decision) -> str:
+    """The class of the failure that a resource stands for, be it of another job on its bytes."""
+    is_known = decision.condition.reason == Reason.KNOWN_BAD_DATA
+    job = case.known_bad if is_known else decision.job
+    return class_of(job) if job and job.status is JobStatus.FAILED else ""
+
+
+def answering(job: Job, observed: Observed) -> str:
+    """The model of a job, if it answers; else empty."""
+    model = job.fine_tuned_model or ""
+    return model if model in observed.models else ""
 
 
 def _orphans(scene: _Scene) -> Iterator[Orphan]:
@@ -369,6 +382,6 @@ def _orphans(scene: _Scene) -> Iterator[Orphan]:
                 name=mark.name,
                 key=mark.key,
                 status=job.status,
-                fine_tuned_model=job.fine_tuned_model or "",
+                fine_tuned_model=answering(job, scene.observed),
                 is_superseded=mark.name in names,
             )

@@ -151,7 +151,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Orphan:
-    """A job with our owner's mark whose key no spec needs.
+    """A job with our owner's mark whose key no spec needs; its model, while that answers.
 
     ``is_superseded``: a spec of that name exists and has moved on to another key.
     """

@@ -62,6 +62,7 @@ def _with_drift(case: Case, decision: Decision) -> Decision:
             reason=lead.reason,
             message=f"{lead.message}; {condition.message}",
             remedy=lead.remedy,
+            since=None,  # when somebody did that is kept nowhere
         )
         rest = tuple(notice for notice in notices if notice is not lead)
         return replace(decision, condition=moved, notices=rest)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from reconciler.cost import dollars
+from reconciler.cost import Estimate, dollars
 from reconciler.errors import redact
 from reconciler.ownership import training_fields
 from reconciler.plan import Resource
@@ -26,7 +26,8 @@ from reconciler.report.columns import aligned, indented, table
 from reconciler.report.fields import Row, job_rows, training_rows
 from reconciler.report.json import SCHEMA_VERSION, resource_json
 from reconciler.report.plain import number, plain
-from reconciler.state import Condition, Job, Training
+from reconciler.report.words import price
+from reconciler.state import Condition, Health, Job, Training
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Story:
 
     Attributes:
         resource, training: where it stands, and what it declares.
+        expected: what the training would cost that a pass would make; ``is_later``: after another.
         job: the job that its condition speaks of.
         generations: every job that was ever made for it.
         events: the last ones of its job, oldest first.
@@ -52,6 +54,8 @@ class Story:
 
     resource: Resource
     training: Training
+    expected: Estimate | None = None
+    is_later: bool = False
     job: Job | None = None
     generations: tuple[Generation, ...] = ()
     events: tuple[EventLine, ...] = ()
@@ -99,7 +103,7 @@ def _standing(story: Story) -> Iterator[Row]:
     yield Row("name", plain(resource.name))
     told = {
         "status": f"{condition.sync}, {condition.health}",
-        "to be ready" if not condition.health.is_usable else "next step": condition.remedy,
+        "next step" if condition.health.is_usable else "to be ready": _way(story),
         "model": resource.fine_tuned_model,
         "serves until": resource.serves_until,
         "job": resource.job_id,
@@ -111,6 +115,17 @@ def _standing(story: Story) -> Iterator[Row]:
         yield from job_rows(story.job)
     if resource.usd is not None:
         yield Row("cost" if resource.is_billed else "expected cost", dollars(resource.usd))
+
+
+def _way(story: Story) -> str:
+    """What would bring a resource to Ready, or what there is to do for it all the same."""
+    condition = story.resource.condition
+    if condition.remedy or condition.health.is_usable:
+        return condition.remedy
+    if story.expected is None:
+        return "wait for its job" if condition.health is Health.PROGRESSING else ""
+    later = ", once what it starts from is trained" if story.is_later else ""
+    return f"apply: it is trained then{later}, for {price(story.expected)}"
 
 
 def _axes(condition: Condition) -> Iterator[tuple[str, str, Condition]]:

@@ -57,7 +57,7 @@ def job_rows(job: Job) -> list[Row]:
     """Where a model came from: commit, attempt, times (UTC), and what was billed."""
     mark = read_mark(job)
     told = {
-        "status": job.status,
+        "job status": job.status.replace("_", " "),
         "commit": mark.commit if mark else "",
         "attempt": str(mark.attempt) if mark else "",
         "created": _time(job.created_at),

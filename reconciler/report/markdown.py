@@ -16,6 +16,8 @@ from reconciler.report.fields import Row, create_rows
 from reconciler.report.plain import counted, number, plain
 from reconciler.report.summary import (
     TROUBLE,
+    drift_line,
+    drifted,
     kept,
     prune_line,
     standing,
@@ -26,8 +28,11 @@ from reconciler.report.summary import (
 from reconciler.report.words import (
     UNNEEDED_REMEDY,
     after_parent,
+    age,
     calendar,
+    cost,
     made_twice,
+    next_step,
     price,
     retires,
     running_bill,
@@ -82,6 +87,46 @@ def prune_markdown(pruning: Pruning) -> str:
 def _doomed_row(delete: Delete) -> Sequence[str]:
     what = f"{delete.what} {code(delete.id)}"
     return (_codes(delete.used_by), what, f"{delete.reason}: {escape(delete.message)}")
+
+
+def status_markdown(plan: Plan) -> str:
+    """How each spec stands, then what is the matter with those that need somebody."""
+    rows = [
+        (_codes(r.used_by), *_axes(r), code(r.fine_tuned_model or r.job_id), *_life(r, plan))
+        for r in plan.resources
+    ]
+    head = ("spec", "sync", "health", "reason", "model or job", "age", "cost", "next")
+    blocks = [
+        [f"## {escape(summary_line(plan))}"],
+        [_origin(plan), *_calendar(plan)],
+        list(_frozen(plan)),
+        _table(head, rows) if rows else [],
+        *(_trouble(r) for r in plan.resources if standing(r) in TROUBLE),
+        list(_notices(plan)),
+    ]
+    return _joined(blocks)
+
+
+def drift_markdown(plan: Plan) -> str:
+    """What drifted, each with the way out."""
+    moved, running = drifted(plan), unneeded(plan)
+    blocks = [
+        [f"## {drift_line(plan)}"],
+        [_origin(plan)],
+        *map(_trouble, moved),
+        list(_unneeded(running)),
+    ]
+    return _joined(blocks)
+
+
+def _axes(resource: Resource) -> tuple[str, str, str]:
+    condition = resource.condition
+    return condition.sync, condition.health, condition.reason
+
+
+def _life(resource: Resource, plan: Plan) -> tuple[str, str, str]:
+    since = age(plan, resource.condition.since)
+    return since, escape(cost(resource)), escape(next_step(resource))
 
 
 def outcomes_markdown(outcomes: Iterable[OutcomeLine]) -> str:
@@ -263,12 +308,10 @@ def _unneeded(orphans: Sequence[Orphan]) -> Iterator[str]:
 
 
 def _orphans(orphans: Sequence[Orphan], plan: Plan) -> Iterator[str]:
-    ended = [orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift)]
-    if ended:
-        title = f"{counted(len(ended), 'job')} needed by no spec"
-        if any(orphan.fine_tuned_model for orphan in ended):
-            title += f" ({escape(to_prune(plan))})"
-        rows = map(_orphan, ended)
+    ended = (orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift))
+    if models := [orphan for orphan in ended if orphan.fine_tuned_model]:
+        title = f"{counted(len(models), 'model')} needed by no spec ({escape(to_prune(plan))})"
+        rows = map(_orphan, models)
         yield from _folded(title, _table(("job", "name", "status", "model"), rows))
 
 

@@ -31,6 +31,12 @@ def standing(resource: Resource) -> str:
     return "waiting" if condition.reason == Reason.AWAITING_PARENT else "to train"
 
 
+def drift_line(plan: Plan) -> str:
+    """``Drift: 2 resources.``"""
+    count = len(drifted(plan)) + len(unneeded(plan))
+    return f"Drift: {counted(count, 'resource')}." if count else "No drift."
+
+
 def drifted(plan: Plan) -> tuple[Resource, ...]:
     """The resources that moved and no commit explains it, in whatever health."""
     return tuple(r for r in plan.resources if r.condition.sync is Sync.DRIFTED)

@@ -21,6 +21,7 @@ from reconciler.report.fields import create_rows
 from reconciler.report.plain import counted, listed, plain, size
 from reconciler.report.summary import (
     TROUBLE,
+    drift_line,
     drifted,
     kept,
     prune_line,
@@ -95,13 +96,11 @@ def status_text(plan: Plan) -> str:
 def drift_text(plan: Plan) -> str:
     """What drifted, each with the way out; then one sentence."""
     moved, running = drifted(plan), unneeded(plan)
-    count = len(moved) + len(running)
-    said = f"Drift: {counted(count, 'resource')}." if count else "No drift."
     blocks = [
         [header(plan)],
         *map(_trouble, moved),
         list(_unneeded(running)),
-        [said],
+        [drift_line(plan)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -202,14 +201,14 @@ def _unneeded(orphans: Sequence[Orphan]) -> Iterator[str]:
 
 
 def _orphans(orphans: Sequence[Orphan], plan: Plan) -> Iterator[str]:
+    """What no spec needs and is still there: models, each with its job; all else is a number."""
     ended = [orphan for orphan in orphans if not (orphan.is_superseded or orphan.is_drift)]
-    if ended:
-        yield "No spec needs these jobs; they are left as they are:"
-        yield from indented(table(map(_orphan, ended)))
-        if any(orphan.fine_tuned_model for orphan in ended):
-            yield f"{INDENT}→ to see which of their models may go: {to_prune(plan)}"
-    if superseded := sum(orphan.is_superseded for orphan in orphans):
-        yield f"Kept: {counted(superseded, 'earlier training')} of these specs."
+    if models := [orphan for orphan in ended if orphan.fine_tuned_model]:
+        yield "No spec needs these models; they are left as they are:"
+        yield from indented(table(map(_orphan, models)))
+        yield f"{INDENT}→ to see which of them may go: {to_prune(plan)}"
+    if earlier := sum(o.is_superseded and bool(o.fine_tuned_model) for o in orphans):
+        yield f"Kept: {counted(earlier, 'earlier model')} of these specs."
 
 
 def _orphan(orphan: Orphan) -> tuple[str, ...]:

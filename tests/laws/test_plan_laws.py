@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import StalePlan
 from reconciler.ownership import read_mark
-from reconciler.plan import Action, Cancel, Create, Limits, Plan, Reason, Wait
+from reconciler.plan import Cancel, Create, Limits, Plan, Reason
 from reconciler.plan.model import plan_from_json, plan_to_json
 from reconciler.plan.saved import SavedPlan, exactly, saved_from_json, saved_to_json, sealed
 from reconciler.policy import Rules, review
@@ -356,11 +356,6 @@ def decisions(plan: Plan) -> set[tuple[object, ...]]:
     creates = ((c.key, c.attempt, c.reason, c.base, c.estimate.usd) for c in plan.creates)
     cancels = (("cancel", a.job_id) for a in plan.actions if isinstance(a, Cancel))
     return {*creates, *cancels, ("endpoint", plan.endpoint.label)}
-
-
-def without_waits(plan: Plan) -> tuple[Action, ...]:
-    """What a plan would do."""
-    return tuple(action for action in plan.actions if not isinstance(action, Wait))
 
 
 @given(world=WORLDS, retry=st.frozensets(st.sampled_from(NAMES)))
