@@ -49,7 +49,7 @@ from reconciler.state import Health, Job, JobStatus
 def decide(case: Case) -> Decision:
     """The one right answer for a training; see the table above."""
     decision = _adoption(case) or _by_table(case)
-    return _suspended(decision) if case.training.is_suspended else decision
+    return _suspended(case, decision) if case.training.is_suspended else decision
 
 
 def _by_table(case: Case) -> Decision:
@@ -74,12 +74,16 @@ def _superfluous(case: Case, alive: list[Job]) -> tuple[Job, ...]:
     return tuple(job for job in alive if job in case.marked and job.id not in case.adopted)
 
 
-def _suspended(decision: Decision) -> Decision:
+def _suspended(case: Case, decision: Decision) -> Decision:
     """Nothing is done: neither a create nor a cancel. A model that answers stays ready."""
     still = replace(decision, create=None, later=None, cancel=())
     condition = decision.condition
     if condition.health.is_usable:
-        notice = Notice(Reason.SUSPENDED, "suspended by the spec: nothing is done for it")
+        notice = Notice(
+            Reason.SUSPENDED,
+            "suspended by the spec: nothing is done for it",
+            f"to end that, remove spec.suspend; then: {case.plan_it}",
+        )
         return replace(still, notices=(*still.notices, notice))
     message = f"suspended by the spec; {condition.message}"
     told = replace(
