@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.plan.case import Case, Decision, ended_at, held
+from reconciler.plan.case import Case, Decision, held
 from reconciler.plan.failures import FailureClass, class_of, is_transient, place_of
 from reconciler.plan.gate import create
 from reconciler.plan.reasons import Reason
@@ -72,7 +72,7 @@ def _lost(case: Case, job: Job, reason: Reason, message: str, choice: str) -> De
 def _retrained(case: Case, job: Job, reason: Reason, message: str) -> Decision:
     """The training once more, as the spec wants it; by itself once a key, and never too early."""
     wanted = f"{message}; the spec says retrain, which"
-    left = ended_at(job) + LONGEST_LAG - case.now
+    left = job.ended_at + LONGEST_LAG - case.now
     if reason is Reason.MODEL_DELETED and left > 0:
         remedy = f"nothing; a pass may train it in {left} s, or now: {case.command('retry')}"
         told = f"{wanted} waits an hour: the endpoint may lag"
@@ -106,7 +106,7 @@ def _after_failure(case: Case, job: Job) -> Decision:
         f"{_WAYS_OUT[class_of(job)]}: {case.command('retry')}",
         health=Health.FAILED,
         job=job,
-        since=ended_at(job),
+        since=job.ended_at,
     )
 
 
