@@ -10,10 +10,18 @@ import pytest
 
 from reconciler.catalog import load_catalog
 from reconciler.plan import Tariff
-from reconciler.plan.bills import Bill, bill_gap, bill_of, billed_since_month_began
+from reconciler.plan.bills import Bill, Month, bill_gap, bill_of, billed_since_month_began
 from reconciler.spec import Price
-from reconciler.state import Job, JobStatus
-from tests.make import MINI, make_facts, make_job, make_observed, make_training, plan_for
+from reconciler.state import ClosingKind, Job, JobStatus
+from tests.make import (
+    MINI,
+    make_facts,
+    make_job,
+    make_observed,
+    make_right,
+    make_training,
+    plan_for,
+)
 
 TRAINING = make_training()
 LISTED = Tariff(load_catalog(), {})
@@ -84,18 +92,42 @@ NOVEMBER, OCTOBER_ENDS, DECEMBER = at(2026, 11, 1), at(2026, 10, 31, 23, 59, 59)
     ],
 )
 def test_a_month_is_a_calendar_month_of_a_year_by_utc(ended: int, now: int, usd: float) -> None:
-    assert billed_since_month_began([job(finished_at=ended)], now, LISTED) == usd
+    assert billed_since_month_began([job(finished_at=ended)], now, LISTED, {}) == Month(usd)
 
 
 def test_what_lives_counts_in_the_month_that_is_whenever_it_was_begun() -> None:
     long_ago = job(JobStatus.RUNNING, created_at=at(2026, 8, 1))
-    assert billed_since_month_began([long_ago], NOVEMBER, LISTED) == 0.3
+    assert billed_since_month_began([long_ago], NOVEMBER, LISTED, {}) == Month(0.3)
 
 
-def test_a_month_adds_up_to_the_billionth_of_a_dollar_and_leaves_out_what_nobody_knows() -> None:
+def test_what_ended_at_nobody_knows_when_counts_in_the_month_that_it_was_made_in() -> None:
+    for status in set(JobStatus) - set(ALIVE) - {JobStatus.FAILED}:
+        made = job(status, created_at=OCTOBER_ENDS)
+        for now, usd in ((OCTOBER_ENDS, 0.3), (NOVEMBER, 0.0), (DECEMBER, 0.0)):
+            assert billed_since_month_began([made], now, LISTED, {}) == Month(usd)
+
+
+def test_a_month_adds_up_to_the_billionth_of_a_dollar_and_names_what_nobody_knows() -> None:
     jobs = [job(number=n, finished_at=NOVEMBER, trained_tokens=100_000) for n in range(3)]
-    unknown = job(model="gpt-9", finished_at=NOVEMBER)
-    assert billed_since_month_began([*jobs, unknown], NOVEMBER, LISTED) == 0.9
+    unknown = job(number=7, model="gpt-9", finished_at=NOVEMBER)
+    whole = billed_since_month_began([*jobs, unknown], NOVEMBER, LISTED, {})
+    assert whole == Month(0.9, unknown=("ftjob-7",))
+
+
+def test_what_cost_no_token_costs_nothing_at_any_price() -> None:
+    failed = job(JobStatus.FAILED, model="gpt-9", finished_at=NOVEMBER)
+    assert billed_since_month_began([failed], NOVEMBER, LISTED, {}) == Month(0.0)
+
+
+def test_a_job_without_a_mark_is_expected_to_cost_what_its_training_does() -> None:
+    """A gateway may drop marks: then the ledger alone says what a job is."""
+    unmarked = job(JobStatus.RUNNING, metadata={})
+    right = make_right(TRAINING, ClosingKind.CREATED, job_id=unmarked.id)
+    seen = make_observed(unmarked, rights=(right,))
+    plan = plan_for(TRAINING, seen)
+    assert (plan.billed_usd, plan.unbilled) == (0.3, ())
+    moved_on = plan_for(make_training(seed=9), seen)
+    assert (moved_on.billed_usd, moved_on.unbilled) == (0.0, (unmarked.id,))
 
 
 def test_a_plan_counts_what_is_ours_and_nothing_else() -> None:

@@ -12,7 +12,7 @@ from reconciler.plan import Plan, Reason
 from reconciler.policy import Rules, review
 from reconciler.policy.budget import approval
 from reconciler.spec import Budget
-from reconciler.state import Condition, JobStatus, Parent
+from reconciler.state import ClosingKind, Condition, JobStatus, Parent
 from tests.make import (
     GATEWAY,
     make_calendar,
@@ -20,6 +20,7 @@ from tests.make import (
     make_facts,
     make_job,
     make_observed,
+    make_right,
     make_training,
     plan_for,
 )
@@ -142,6 +143,21 @@ def test_a_full_month_takes_nothing_from_a_pass_that_trains_nothing() -> None:
 def test_a_price_that_nobody_knows_is_within_no_month() -> None:
     plan = plan_for(make_desired(CHEAP, UNPRICED), make_observed(endpoint=GATEWAY))
     assert created(reviewed(plan, Budget(per_month=1e6))) == []
+
+
+def test_a_month_of_which_nobody_knows_a_bill_is_full_and_names_that_job() -> None:
+    unmarked = make_job(CHEAP, JobStatus.RUNNING, metadata={})
+    gone = make_right(make_training(seed=9), ClosingKind.CREATED, job_id=unmarked.id)
+    plan = plan_for(DEAR, make_observed(unmarked, rights=(gone,)))
+    assert created(reviewed(plan, Budget(per_pass=1e6))) == ["dear"]
+    refused = reviewed(plan, Budget(per_month=1e6))
+    assert created(refused) == []
+    told = condition(refused, "dear")
+    assert told.reason == Reason.OVER_BUDGET
+    assert told.message == (
+        "spec.budget.per_month is $1,000,000.00 and nobody knows the bill of ftjob-1"
+    )
+    assert "wait until the service tells it" in told.remedy
 
 
 # ---- a person's yes ------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import Reason
+from reconciler.plan import Limits, Reason
 from reconciler.plan.case import Case
 from reconciler.plan.decide import decide
 from reconciler.spec import Lifecycle, OnDrift
 from reconciler.state import Health, Job, JobStatus, Sync
 from tests.cases import PAUSED, TRAINING, axes, case, is_still, job
-from tests.make import make_job, make_training
+from tests.make import NOW, make_job, make_training
 
 # ---- what moves while the job or its model stands ------------------------------------------------
 
@@ -122,6 +122,44 @@ def test_what_was_lost_is_reported_trained_again_or_ignored_as_the_spec_says(
     ignored = decide(lived(lost, "ignore", drift, models=frozenset()))
     assert is_still(ignored)
     assert axes(ignored) == (Sync.IN_SYNC, Health.MISSING, reason)
+
+
+@pytest.mark.parametrize(("ago", "goes"), [(1, False), (3599, False), (3600, True)])
+def test_a_model_is_not_trained_again_within_an_hour_for_endpoints_lag(
+    ago: int, goes: bool
+) -> None:
+    just_made = job(finished_at=NOW - ago)
+    decision = decide(lived(just_made, "retrain", "model_deleted", models=frozenset()))
+    assert (decision.create is Reason.RETRAIN_DRIFT) is goes
+    if not goes:
+        assert axes(decision) == (Sync.DRIFTED, Health.MISSING, "ModelDeleted")
+        assert decision.condition.message.endswith(
+            "; the spec says retrain, which waits an hour: the endpoint may lag"
+        )
+        left = f"nothing; a pass may train it in {3600 - ago} s, or now: reconcile retry triage"
+        assert decision.condition.remedy == left
+
+
+@pytest.mark.parametrize(("lost", "drift", "reason"), LOSSES)
+def test_a_loss_that_comes_again_is_left_to_a_person(lost: Job, drift: str, reason: Reason) -> None:
+    twice = lived(lost, "retrain", drift, models=frozenset())
+    twice = replace(twice, jobs=(lost, replace(lost, id="ftjob-2")))
+    decision = decide(twice)
+    assert is_still(decision)
+    assert axes(decision) == (Sync.DRIFTED, Health.MISSING, reason)
+    assert "which it was once already" in decision.condition.message
+    assert decision.condition.remedy.endswith("reconcile retry triage")
+    asked = replace(twice, limits=Limits(retry=frozenset({"triage"})))
+    assert decide(asked).create is Reason.RETRY_ASKED
+
+
+def test_a_duplicate_that_was_cancelled_is_no_earlier_loss() -> None:
+    failed = job(JobStatus.FAILED, error="server_error", finished_at=NOW - 9000)
+    duplicate = job(JobStatus.CANCELLED, number=2)
+    lost = job(JobStatus.CANCELLED, number=3, created_at=NOW - 8000)
+    again = lived(lost, "retrain", "job_cancelled")
+    decision = decide(replace(again, jobs=(failed, duplicate, lost)))
+    assert decision.create is Reason.RETRAIN_DRIFT
 
 
 @pytest.mark.parametrize(("lost", "drift", "reason"), LOSSES)

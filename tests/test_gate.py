@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import Reason
+from reconciler.plan import Limits, Reason
 from reconciler.plan.case import Case, ParentCase
 from reconciler.plan.decide import decide
-from reconciler.state import Checkpoint, Health, Job, JobStatus, Parent, Sync
-from tests.cases import TRAINING, axes, case, is_still, job
+from reconciler.spec import Lifecycle
+from reconciler.state import Checkpoint, ClosingKind, Health, Job, JobStatus, Parent, Sync
+from tests.cases import TRAINING, axes, case, is_still, job, right
 from tests.make import make_job, make_right, make_training
+
+RETRY = Limits(retry=frozenset({TRAINING.name}))
 
 # ---- the gate ------------------------------------------------------------------------------------
 
@@ -32,6 +35,29 @@ def test_of_several_jobs_of_others_the_one_that_has_a_model_is_offered() -> None
     assert "ftjob-1 and ftjob-2 are each the same training" in decision.condition.message
     assert "dev, prod" in decision.condition.message
     assert f"{{job: ftjob-2, run_key: {TRAINING.key}}}" in decision.condition.remedy
+
+
+KEPT = replace(TRAINING, lifecycle=Lifecycle(prevent_retrain=True))
+WAYS_IN: dict[str, Case] = {
+    "a changed spec": case(is_changed=True),
+    "marks were dropped": case(),
+    "a back-off that is over": case(rights=(right(ClosingKind.REFUSED, status=429),)),
+    "a request that never left": case(rights=(right(ClosingKind.NOT_SENT),)),
+    "a doubt that was abandoned": case(rights=(right(ClosingKind.ABANDONED),)),
+    "a transient failure": case(job(JobStatus.FAILED, error="server_error")),
+    "a failure that a person wants retried": case(
+        job(JobStatus.FAILED, error="invalid_training_file"), limits=RETRY
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_IN)
+def test_what_prevents_a_retraining_does_so_whatever_the_reason(way: str) -> None:
+    wanted = replace(WAYS_IN[way], training=KEPT)
+    assert decide(wanted).create, "a first training goes on"
+    decision = decide(replace(wanted, had_model=True))
+    assert is_still(decision)
+    assert axes(decision) == (Sync.OUT_OF_SYNC, Health.HELD, "RetrainPrevented")
 
 
 # ---- chains --------------------------------------------------------------------------------------

@@ -227,6 +227,10 @@ def reviewed(endpoint: Endpoint) -> Iterator[Plan]:
     yield review(unpriced, replace(plain, max_usd=0.1))
     yield review(unpriced, replace(plain, max_usd=0.1, budget=Budget(per_job=9.0)))
     yield review(unpriced, replace(plain, is_attended=True, budget=Budget(per_month=9.0)))
+    unmarked = make_job(make_training(seed=1), JobStatus.RUNNING, metadata={})
+    gone = make_right(make_training(seed=1), ClosingKind.CREATED, job_id=unmarked.id)
+    unbilled = plan_for(TRAINING, make_observed(unmarked, endpoint=endpoint, rights=(gone,)))
+    yield review(unbilled, replace(plain, is_attended=True, budget=Budget(per_month=9.0)))
     for day in ("2026-01-01", "2026-12-01"):
         days = make_calendar(shutdown={TRAINING.model: day})
         yield review(new, replace(plain, max_usd=9.0, calendar=days))

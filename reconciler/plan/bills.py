@@ -36,8 +36,16 @@ class Bill:
     is_final: bool
 
 
-def bill_of(job: Job, tariff: Tariff) -> Bill:
-    """The bill of a job.
+@dataclass(frozen=True)
+class Month:
+    """US dollars of a calendar month (UTC) so far; ``unknown`` are jobs whose bill nobody knows."""
+
+    usd: float
+    unknown: tuple[str, ...] = ()
+
+
+def bill_of(job: Job, tariff: Tariff, expected: int = 0) -> Bill:
+    """The bill of a job; ``expected`` are the tokens that one without a mark is to take, if known.
 
     One that failed costs nothing unless the service says so. One that was cancelled is billed for
     what it did; where the service doesn't say how much, the whole is assumed.
@@ -49,16 +57,32 @@ def bill_of(job: Job, tariff: Tariff) -> Bill:
         tokens = 0
     is_final = tokens is not None
     if tokens is None:
-        tokens = (mark.tokens if mark else 0) or None
-    usd = bill(tokens, price) if tokens is not None and price is not None else None
-    return Bill(tokens, usd, is_final)
+        tokens = (mark.tokens if mark else 0) or expected or None
+    return Bill(tokens, _usd(tokens, price), is_final)
 
 
-def billed_since_month_began(jobs: Iterable[Job], now: int, tariff: Tariff) -> float:
-    """US dollars of the jobs that ended in this month (UTC) or live; what nobody knows is 0."""
+def _usd(tokens: int | None, price: float | None) -> float | None:
+    if tokens == 0:
+        return 0.0
+    return None if tokens is None or price is None else bill(tokens, price)
+
+
+def billed_since_month_began(
+    jobs: Iterable[Job], now: int, tariff: Tariff, expected: Mapping[str, int]
+) -> Month:
+    """The bills of the jobs that ended in the month of ``now``, or live.
+
+    ``expected``: job -> the tokens that it is to take, of those whose training is known.
+    """
     month = _month(now)
-    bills = (bill_of(job, tariff) for job in jobs if _month(job.finished_at or now) == month)
-    return round(sum(each.usd or 0 for each in bills), USD_DIGITS)
+    bills = {
+        job.id: bill_of(job, tariff, expected.get(job.id, 0)).usd
+        for job in jobs
+        if _month(job.ended_at if job.status.is_terminal else now) == month
+    }
+    known = sum(usd or 0 for usd in bills.values())
+    unknown = (job for job, usd in bills.items() if usd is None)
+    return Month(round(known, USD_DIGITS), tuple(sorted(unknown)))
 
 
 def _month(seconds: int) -> tuple[int, int]:

@@ -180,11 +180,6 @@ def attempt_of(job: Job) -> int:
     return mark.attempt if mark else 1
 
 
-def ended_at(job: Job) -> int:
-    """When a job ended, or else was made."""
-    return job.finished_at or job.created_at
-
-
 def held(
     reason: Reason,
     message: str,

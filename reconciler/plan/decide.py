@@ -20,8 +20,9 @@
 
 Before all that a job that Git adopts must be there, be one, and contradict nothing. Each later live
 job of ours is cancelled: Duplicate; so cancelled, it says nothing of its training. ``on_drift``
-may ask to retrain what was deleted or cancelled, or to ignore it. A ready or living job whose file
-is gone or whose fields are others has drifted, and is used all the same.
+may ask to retrain what was deleted or cancelled (once a key; after an hour, for endpoints lag), or
+to ignore it. A ready or living job whose file is gone or whose fields are others has drifted, and
+is used all the same.
 
 The gate before each create (``gate``): prevent_retrain, data to train on, no job of another owner
 (ForeignJob), no end of training (TrainingEnded), no job that failed on the same bytes, and of a

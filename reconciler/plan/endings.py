@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from reconciler.plan.case import Case, Decision, ended_at, held
+from reconciler.plan.case import Case, Decision, held
 from reconciler.plan.failures import FailureClass, class_of, is_transient, place_of
 from reconciler.plan.gate import create
 from reconciler.plan.reasons import Reason
 from reconciler.state import Condition, Health, Job, JobStatus, Sync
 
 TRANSIENT_RETRIES = 1
+DRIFT_RETRAINS = 1
+LONGEST_LAG = 3600
+"""Seconds after a job's end within which a model that doesn't answer may be on its way."""
 
 
 def after_jobs(case: Case) -> Decision:
     """What follows from our jobs, none of which lives or has a model that answers."""
-    job = _telling(case.jobs)
+    job = _telling(case.jobs)[-1]
     if case.is_retry:
         return create(case, Reason.RETRY_ASKED, "a person asked to try again", job)
     if job.status is JobStatus.SUCCEEDED:
@@ -24,10 +27,9 @@ def after_jobs(case: Case) -> Decision:
     return _after_failure(case, job)
 
 
-def _telling(jobs: tuple[Job, ...]) -> Job:
-    """The last job, but for a duplicate: one that was cancelled while an earlier one was alive."""
-    told = [job for job in jobs if not _was_duplicate(job, jobs)]
-    return told[-1]
+def _telling(jobs: tuple[Job, ...]) -> list[Job]:
+    """The jobs without duplicates: those that were cancelled while an earlier one was alive."""
+    return [job for job in jobs if not _was_duplicate(job, jobs)]
 
 
 def _was_duplicate(job: Job, jobs: tuple[Job, ...]) -> bool:
@@ -58,13 +60,32 @@ def _model_gone(case: Case, job: Job) -> Decision:
 
 
 def _lost(case: Case, job: Job, reason: Reason, message: str, choice: str) -> Decision:
-    """A training that was paid for and is no more: by default it is told, and no more."""
+    """A training that was paid for and is no more: by default it is told, and that is all."""
     if choice == "retrain":
-        return create(case, Reason.RETRAIN_DRIFT, f"{message}, and the spec says retrain", job)
+        return _retrained(case, job, reason, message)
     if choice == "ignore":
         ignored = f"{message}, and the spec says ignore"
         return Decision(Condition(Sync.IN_SYNC, Health.MISSING, reason, ignored), job)
-    remedy = f"to train it again: {case.command('retry')}"
+    return _reported(case, job, reason, message)
+
+
+def _retrained(case: Case, job: Job, reason: Reason, message: str) -> Decision:
+    """The training once more, as the spec wants it; by itself once a key, and never too early."""
+    wanted = f"{message}; the spec says retrain, which"
+    left = job.ended_at + LONGEST_LAG - case.now
+    if reason is Reason.MODEL_DELETED and left > 0:
+        remedy = f"nothing; a pass may train it in {left} s, or now: {case.command('retry')}"
+        told = f"{wanted} waits an hour: the endpoint may lag"
+        return _reported(case, job, reason, told, remedy)
+    losses = [other for other in _telling(case.jobs) if other.status is job.status]
+    if len(losses) > DRIFT_RETRAINS:
+        remedy = f"find out who does that; to train it again: {case.command('retry')}"
+        return _reported(case, job, reason, f"{wanted} it was once already", remedy)
+    return create(case, Reason.RETRAIN_DRIFT, f"{message}, and the spec says retrain", job)
+
+
+def _reported(case: Case, job: Job, reason: Reason, message: str, remedy: str = "") -> Decision:
+    remedy = remedy or f"to train it again: {case.command('retry')}"
     if case.training.training is None:
         remedy = f"this spec only adopts: to train it again, add spec.dataset; then: {case.plan_it}"
     since = job.finished_at if reason is Reason.JOB_CANCELLED else None
@@ -85,7 +106,7 @@ def _after_failure(case: Case, job: Job) -> Decision:
         f"{_WAYS_OUT[class_of(job)]}: {case.command('retry')}",
         health=Health.FAILED,
         job=job,
-        since=ended_at(job),
+        since=job.ended_at,
     )
 
 

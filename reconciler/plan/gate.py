@@ -9,13 +9,10 @@ from reconciler.plan.reasons import Reason
 from reconciler.plan.remedies import command
 from reconciler.state import LAST, Condition, Health, Job, JobStatus, Parent, Sync
 
-_RETRAINS = frozenset({Reason.SPEC_CHANGED, Reason.RETRAIN_DRIFT, Reason.RETRY_ASKED})
-"""Reasons to train once more what may have a model already."""
-
 
 def create(case: Case, reason: Reason, message: str, job: Job | None = None) -> Decision:
     """A create for this reason, or what holds it."""
-    stop = _forbidden(case, reason, message) or _hopeless(case)
+    stop = _forbidden(case, message) or _hopeless(case)
     if stop:
         return stop
     condition = Condition(Sync.OUT_OF_SYNC, Health.MISSING, reason, message)
@@ -25,9 +22,9 @@ def create(case: Case, reason: Reason, message: str, job: Job | None = None) -> 
     return ready
 
 
-def _forbidden(case: Case, reason: Reason, message: str) -> Decision | None:
+def _forbidden(case: Case, message: str) -> Decision | None:
     """What the spec itself, or another owner, has against it."""
-    if reason in _RETRAINS and case.had_model and case.training.lifecycle.prevent_retrain:
+    if case.had_model and case.training.lifecycle.prevent_retrain:
         return _prevented(case, message)
     if case.training.training is None:
         return _no_data(case, message)

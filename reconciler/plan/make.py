@@ -9,7 +9,7 @@ from reconciler.cost import bill, estimate, training_price
 from reconciler.dataset.facts import DatasetFacts
 from reconciler.diff import Difference
 from reconciler.ownership import Mark, file_name, read_mark
-from reconciler.plan.bills import Tariff, bill_of, billed_since_month_began
+from reconciler.plan.bills import Month, Tariff, bill_of, billed_since_month_began
 from reconciler.plan.calendar import Calendar, calendar_of
 from reconciler.plan.case import Case, Decision, Limits, ParentCase
 from reconciler.plan.claims import TRAINING_NOT_AVAILABLE
@@ -99,6 +99,7 @@ def make_plan(
     ]
     by_name = sorted(decided, key=lambda each: each[0].training.name)
     last_create = scene.calendar.last_create
+    month = _month(scene)
     return Plan(
         owner=desired.owner,
         endpoint=observed.endpoint,
@@ -111,7 +112,8 @@ def make_plan(
         duplicates=tuple(find_duplicates(desired, observed, scene.named)),
         later=tuple(later),
         last_create=last_create.isoformat() if last_create else "",
-        billed_usd=billed_since_month_began(_ours(scene), observed.taken_at, tariff),
+        billed_usd=month.usd,
+        unbilled=month.unknown,
     )
 
 
@@ -147,8 +149,15 @@ def _our_marks(owner: str, jobs: Iterable[Job]) -> list[tuple[Job, Mark]]:
     return [(job, mark) for job, mark in marks if mark and mark.owner == owner]
 
 
-def _ours(scene: _Scene) -> Iterator[Job]:
-    return (job for job in scene.observed.jobs if _is_ours(job, scene))
+def _month(scene: _Scene) -> Month:
+    """What was billed this month for our jobs; one without a mark by what its training takes."""
+    tokens = {
+        training.key: estimate(training, scene.tariff.catalog, scene.tariff.prices).trained_tokens
+        for training in scene.desired.trainings
+    }
+    ours = (job for job in scene.observed.jobs if _is_ours(job, scene))
+    expected = {job: tokens.get(claim.key, 0) for job, claim in scene.named.items()}
+    return billed_since_month_began(ours, scene.observed.taken_at, scene.tariff, expected)
 
 
 def _had_model(

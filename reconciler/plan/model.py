@@ -204,7 +204,8 @@ class Plan:
     Attributes:
         later: trainings that can be sent only when what they start from is there, parents first.
         last_create: the endpoint's last day for new jobs (``YYYY-MM-DD``); empty if none is known.
-        billed_usd: what was billed to this owner since the month began (UTC).
+        billed_usd: what was billed to this owner since the month began (UTC), as far as known.
+        unbilled: jobs of this month whose bill nobody knows.
     """
 
     owner: str
@@ -219,6 +220,7 @@ class Plan:
     later: tuple[Create, ...] = ()
     last_create: str = ""
     billed_usd: float = 0.0
+    unbilled: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

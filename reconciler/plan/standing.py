@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.plan.adoption import contradictions
 from reconciler.plan.bills import bill_gap
 from reconciler.plan.calendar import RETIRING_DAYS, days_left
-from reconciler.plan.case import Case, Decision, ended_at
+from reconciler.plan.case import Case, Decision
 from reconciler.plan.model import Notice
 from reconciler.plan.reasons import DRIFTS, Reason
 from reconciler.state import Condition, Health, Job, JobStatus, Sync
@@ -26,7 +26,7 @@ def ready(case: Case, job: Job, superfluous: tuple[Job, ...]) -> Decision:
         message += f" {told}" if days > 0 else f", though its last day was {until}"
         if days <= RETIRING_DAYS:
             health, reason = Health.RETIRING, Reason.RETIRING
-    condition = Condition(Sync.IN_SYNC, health, reason, message, since=ended_at(job))
+    condition = Condition(Sync.IN_SYNC, health, reason, message, since=job.ended_at)
     return _with_drift(case, Decision(condition, job, cancel=superfluous))
 
 

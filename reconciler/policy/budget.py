@@ -19,6 +19,9 @@ from reconciler.policy.rules import (
     same_again,
 )
 
+SHOWN = 3
+"""Jobs that are named where many stand in the way."""
+
 
 def per_job(plan: Plan, rules: Rules) -> Refusals:
     """One training too dear."""
@@ -51,19 +54,10 @@ def per_month(plan: Plan, rules: Rules) -> Refusals:
         return
     if unpriced := _unpriced(plan):
         yield from _nobody_knows(unpriced, "spec.budget.per_month", most, plan)
-        return
-    left = round(most - plan.billed_usd, USD_DIGITS)
-    if asked_for(plan) and _usd(plan) > left:
-        message = (
-            f"{closely(_usd(plan))} for {_trainings(plan)} on top of {closely(plan.billed_usd)} "
-            f"since the month began is more than spec.budget.per_month, {closely(most)}"
-        )
-        for create in first_in_line(plan):
-            remedy = (
-                "wait for the next month (UTC), or have the limit in reconciler.yaml raised; then: "
-                f"{plan_it(create, plan)}"
-            )
-            yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
+    elif plan.unbilled:
+        yield from _unknown_month(most, plan)
+    elif _usd(plan) > round(most - plan.billed_usd, USD_DIGITS):
+        yield from _over_month(most, plan)
 
 
 def approval(plan: Plan, rules: Rules) -> Refusals:
@@ -111,6 +105,31 @@ def _nobody_knows(unpriced: Create, name: str, most: float, plan: Plan) -> Refus
     for create in first_in_line(plan):
         remedy = (
             f"set its price under spec.prices in reconciler.yaml, then: {plan_it(create, plan)}"
+        )
+        yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
+
+
+def _unknown_month(most: float, plan: Plan) -> Refusals:
+    jobs = " and ".join(plan.unbilled[:SHOWN])
+    more = f" and {len(plan.unbilled) - SHOWN} more" if len(plan.unbilled) > SHOWN else ""
+    message = f"spec.budget.per_month is {closely(most)} and nobody knows the bill of {jobs}{more}"
+    for create in first_in_line(plan):
+        remedy = (
+            "set the price of its base under spec.prices in reconciler.yaml, or wait until the "
+            f"service tells it, or for the next month (UTC); then: {plan_it(create, plan)}"
+        )
+        yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
+
+
+def _over_month(most: float, plan: Plan) -> Refusals:
+    message = (
+        f"{closely(_usd(plan))} for {_trainings(plan)} on top of {closely(plan.billed_usd)} "
+        f"since the month began is more than spec.budget.per_month, {closely(most)}"
+    )
+    for create in first_in_line(plan):
+        remedy = (
+            "wait for the next month (UTC), or have the limit in reconciler.yaml raised; then: "
+            f"{plan_it(create, plan)}"
         )
         yield create, Refusal(Reason.OVER_BUDGET, message, remedy)
 

@@ -22,6 +22,8 @@ Raw = Mapping[str, object]
 Hook = Callable[[dict[str, object]], object]
 """Told each object of an answer as it is read; what it returns is put in its place."""
 _SCALAR = (int, float, str)
+LATEST = 10**11
+"""More than any time in seconds, in the year 5138, and less than any in thousandths."""
 
 
 class HasJson(Protocol):
@@ -41,8 +43,8 @@ def read_job(raw: Raw) -> Job:
     return Job(
         id=text_of(raw, "id"),
         status=_read_status(raw),
-        created_at=_whole(raw.get("created_at")) or 0,
-        finished_at=_whole(raw.get("finished_at")),
+        created_at=_moment(raw.get("created_at")) or 0,
+        finished_at=_moment(raw.get("finished_at")),
         model=text_of(raw, "model"),
         fine_tuned_model=text_of(raw, "fine_tuned_model") or None,
         training_file=text_of(raw, "training_file"),
@@ -72,7 +74,7 @@ def read_file(raw: Raw) -> RemoteFile:
         id=text_of(raw, "id"),
         name=text_of(raw, "filename"),
         bytes=_whole(raw.get("bytes")) or 0,
-        created_at=_whole(raw.get("created_at")) or 0,
+        created_at=_moment(raw.get("created_at")) or 0,
         is_usable=text_of(raw, "status") not in ("error", "failed", "deleted"),
     )
 
@@ -98,7 +100,7 @@ def read_event(raw: Raw) -> Event:
     """One line of a job's story."""
     return Event(
         id=text_of(raw, "id"),
-        created_at=_whole(raw.get("created_at")) or 0,
+        created_at=_moment(raw.get("created_at")) or 0,
         level=text_of(raw, "level") or "info",
         message=text_of(raw, "message"),
         type=text_of(raw, "type") or "message",
@@ -158,6 +160,14 @@ def _whole(value: object) -> int | None:
     if type(value) is int:  # and no bool
         return value
     return int(value) if isinstance(value, float) and isfinite(value) else None
+
+
+def _moment(value: object) -> int | None:
+    """Unix seconds; some servers tell thousandths of them. A time before all jobs is none."""
+    seconds = _whole(value)
+    while seconds and seconds > LATEST:
+        seconds //= 1000
+    return None if seconds is None or seconds < 0 else seconds
 
 
 def _read_metadata(raw: Raw) -> dict[str, str]:

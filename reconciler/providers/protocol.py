@@ -105,7 +105,7 @@ class Reader(Protocol):
         """
 
     def model_answers(self, model: str) -> bool:
-        """Whether a model exists, listed or not."""
+        """Whether a model exists, listed or not; true unless the service itself says no."""
 
     def events(self, job_id: str, after: str | None = None) -> tuple[Event, ...]:
         """The events of a job, oldest first; with ``after`` those alone that follow that one."""

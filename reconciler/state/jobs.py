@@ -88,6 +88,11 @@ class Job:
     result_files: tuple[str, ...] = ()
 
     @property
+    def ended_at(self) -> int:
+        """When it ended; when it was made where that isn't told, or it lives."""
+        return self.finished_at or self.created_at
+
+    @property
     def age_rank(self) -> tuple[int, str]:
         """Orders jobs by creation, the same way for every runner."""
         return (self.created_at, self.id)

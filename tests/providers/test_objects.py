@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -62,6 +63,21 @@ def test_an_unknown_status_counts_as_alive_until_the_job_says_when_it_ended(
     odd = {**LEAST, "status": "hibernating", **told}
     assert read_job(odd).status is JobStatus.UNKNOWN
     assert read_job({**odd, "finished_at": 1}).status is JobStatus.FAILED
+
+
+@pytest.mark.parametrize("field", ["created_at", "finished_at"])
+def test_a_time_is_seconds_in_whatever_unit_it_is_told(field: str) -> None:
+    for unit in (1, 1_000, 1_000_000, 1_000_000_000):
+        job = read_job({**LEAST, field: 1_795_348_800 * unit})
+        assert getattr(job, field) == 1_795_348_800
+
+
+@given(st.integers() | st.floats())
+def test_no_time_is_too_odd_to_be_a_day_of_a_calendar(odd: float) -> None:
+    job = read_job({**LEAST, "created_at": odd, "finished_at": odd})
+    file = read_file({"id": "file-1", "created_at": odd})
+    for seconds in (job.created_at, job.finished_at or 0, file.created_at):
+        datetime.fromtimestamp(seconds, UTC)
 
 
 @pytest.mark.parametrize("status", [None, "processed", "uploaded", "something_new"])

@@ -355,6 +355,13 @@ def test_a_page_of_something_between_does_not_say_that_a_thing_is_gone(
         provider.model_answers("ft:x")
 
 
+def test_a_server_without_such_a_call_does_not_say_that_a_model_is_gone(
+    provider: OpenAIProvider, relay: Relay
+) -> None:
+    relay.spoil = answering(404, {"detail": "Not Found"})
+    assert provider.model_answers("ft:x")
+
+
 def test_the_clock_is_the_servers(provider: OpenAIProvider, relay: Relay) -> None:
     relay.spoil = answering(
         200, {"data": [], "has_more": False}, Date="Tue, 05 Jan 2027 10:00:00 GMT"

@@ -14,7 +14,7 @@ import openai
 from reconciler.errors import Refused, ScanIncomplete
 from reconciler.providers.gate import Gate
 from reconciler.providers.objects import Hook, Raw, json_object, read_page, text_of
-from reconciler.providers.openai.failures import reading
+from reconciler.providers.openai.failures import is_signed, reading
 from reconciler.state import Endpoint
 
 JOBS, FILES, UPLOADS, MODELS = "/fine_tuning/jobs", "/files", "/uploads", "/models"
@@ -111,6 +111,20 @@ class Http:
             if refusal.status == 404:
                 return None
             raise
+
+    def is_gone(self, path: str) -> bool:
+        """Whether the service itself says that there is no such object.
+
+        Something between, or a server without such a call, may say 404 in its own form.
+        """
+        try:
+            self.get(path, {})
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            told = refusal.__cause__
+            return isinstance(told, openai.APIStatusError) and is_signed(told)
+        return False
 
     def rows(
         self, path: str, query: Mapping[str, object], limit: int, may_hide: int | None = None

@@ -88,8 +88,8 @@ class OpenAIReader:
         return {text_of(row, "id"): text_of(row, "shutdown_date") for row in rows}
 
     def model_answers(self, model: str) -> bool:
-        """Whether the endpoint knows the model."""
-        return self._http.get_or_none(model_path(model)) is not None
+        """Whether the endpoint knows the model, or can't tell."""
+        return not self._http.is_gone(model_path(model))
 
     def chat(self, model: str, text: str) -> Answer:
         """One user message, one answer."""
