@@ -147,14 +147,14 @@ class _Scene:
 
     @cached_property
     def replaced(self) -> frozenset[str]:
-        """Run keys with a model that answers, by a mark's, the ledger's or Git's word."""
-        told = {b.job: b.run_key for t in self.desired.trainings for b in t.bindings}
+        """Run keys with a model that answers, by our mark's, the ledger's or Git's word."""
+        told = {job: t.key for t in self.desired.trainings for job in t.adopted}
         for right in self.observed.rights:
             if right.closing and right.closing.job_id:
                 told.setdefault(right.closing.job_id, right.claim.key)
-        there = [job for job in self.observed.jobs if self.answers(job)]
-        marks = ((job, read_mark(job)) for job in there)
-        return frozenset(told.get(job.id) or (mark.key if mark else "") for job, mark in marks)
+        made = {job.id: mark.key for job, mark in self.ours} | told
+        there = (job.id for job in self.observed.jobs if self.answers(job))
+        return frozenset(made.get(job, "") for job in there)
 
     def is_needed(self, job: Job, mark: Mark) -> bool:
         return mark.key in self.keys or job.id in self.bound
