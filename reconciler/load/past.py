@@ -101,14 +101,15 @@ def _earlier_files(root: Path, folders: Sequence[str]) -> Iterator[bytes]:
 
 def _contents(told: bytes | None) -> Iterator[bytes]:
     """The contents in an answer of ``cat-file --batch``; what is missing is left out."""
-    rest = told or b""
-    while rest:
-        head, _, rest = rest.partition(b"\n")
-        words = head.split()
+    told, place = told or b"", 0
+    while place < len(told):
+        end = told.index(b"\n", place)
+        words = told[place:end].split()
+        place = end + 1
         if len(words) == 3 and words[2].isdigit():
             size = int(words[2])
-            yield rest[:size]
-            rest = rest[size + 1 :]
+            yield told[place : place + size]
+            place += size + 1
 
 
 # ---- asking --------------------------------------------------------------------------------------
