@@ -122,12 +122,82 @@ def test_a_spec_that_moved_to_another_file_or_came_back_is_followed(root: Path) 
     assert words(root, "a") == {"a": "prune"}
 
 
-def test_a_spec_that_was_renamed_in_its_file_is_gone_by_its_old_name(root: Path) -> None:
+@pytest.mark.parametrize("file", ["a", "b"])
+@pytest.mark.parametrize("is_gone_too", [False, True])
+def test_a_spec_that_was_renamed_retains(root: Path, file: str, is_gone_too: bool) -> None:
     write(root, "a", PRUNE)
     commit(root)
-    write(root, "b", file="a")
+    (root / "specs/a.yaml").unlink()
+    write(root, "b", PRUNE, file=file)
+    commit(root)
+    if is_gone_too:
+        (root / f"specs/{file}.yaml").unlink()
+        commit(root)
+    assert words(root, "a") == {"a": "retain"}
+    assert words(root, "a", "b") == {"a": "retain"} | ({"b": "prune"} if is_gone_too else {})
+
+
+@pytest.mark.parametrize(("word", "told"), [("", "retain"), (PRUNE, "prune")])
+@pytest.mark.parametrize("gone", [("a b",), ("a", "b")])
+def test_a_spec_may_go_by_the_training_of_another_until_it_is_gone_itself(
+    root: Path, gone: tuple[str, ...], word: str, told: str
+) -> None:
+    write(root, "a", PRUNE)
+    write(root, "b", word)
+    commit(root)
+    for names in gone:
+        for name in names.split():
+            (root / f"specs/{name}.yaml").unlink()
+        commit(root)
+    assert words(root, "a") == {"a": told}
+    # One that a job bears the name of has a training of its own.
+    assert words(root, "a", "b") == {"a": "prune", "b": told}
+
+
+def test_a_spec_that_went_before_or_is_there_says_nothing_for_another(root: Path) -> None:
+    write(root, "a", PRUNE)
+    write(root, "b")
+    write(root, "c")
+    commit(root)
+    (root / "specs/b.yaml").unlink()
+    write(root, "c", "  seed: 1\n")
+    commit(root)
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    write(root, "c", file="moved")
+    (root / "specs/c.yaml").unlink()
     commit(root)
     assert words(root, "a") == {"a": "prune"}
+
+
+def test_a_spec_that_is_there_has_no_last_word(root: Path) -> None:
+    write(root, "a", PRUNE)
+    commit(root)
+    write(root, "a", "  seed: 1\n" + PRUNE)
+    commit(root)
+    assert words(root, "a") == {}
+
+
+def test_what_nobody_can_read_may_be_a_spec_that_retains(root: Path) -> None:
+    write(root, "a", PRUNE)
+    (root / "specs/b.yaml").write_text("kind: [")
+    commit(root)
+    for name in ("a", "b"):
+        (root / f"specs/{name}.yaml").unlink()
+        commit(root)
+    assert words(root, "a") == {"a": "retain"}
+
+
+def test_a_version_that_a_partial_clone_lacks_hides_those_before_it(root: Path) -> None:
+    write(root, "a", PRUNE)
+    commit(root)
+    write(root, "a")
+    commit(root)
+    lacking = git(root, "rev-parse", "HEAD:specs/a.yaml")
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    (root / ".git/objects" / lacking[:2] / lacking[2:]).unlink()
+    assert words(root, "a") == {}
 
 
 def test_a_spec_that_a_merge_removed_is_found(root: Path) -> None:
