@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 import subprocess  # git is asked by its command, with fixed arguments
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
-from reconciler.load.compose import compose
-from reconciler.load.documents import draft
+from reconciler.load.compose import compose, text_at
 from reconciler.load.revision import TIMEOUT, environment
 from reconciler.state import History
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-# :100644 000000 OLD NEW D<NUL>specs/a.yaml<NUL>
-_CHANGED = re.compile(rb":\d+ \d+ ([0-9a-f]+) [0-9a-f]+ [MDT]\0[^\0]+\.ya?ml\0", re.IGNORECASE)
+_LOG = ("log", "--first-parent", "-m", "--raw", "-z", "--no-abbrev", "--no-renames", "--format=%H")
+# COMMIT<NUL><LF>:100644 000000 OLD NEW D<NUL>specs/a.yaml<NUL>...
+_CHANGED = re.compile(rb":\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) [AMDT]\0[^\0]+\.ya?ml\0", re.IGNORECASE)
 _GIT = ("git", "-c", "protocol.allow=never")
 _OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
 _FILE = "earlier.yaml"
+_NAMELESS = ""
 _RETAIN, _PRUNE = "retain", "prune"
 
 
@@ -34,11 +38,11 @@ def read_history(
         root: the project root.
         folders: where specs are looked for, relative to the root.
         commits: from the marks of jobs.
-        names: specs whose last ``lifecycle.on_remove`` is asked for.
+        names: specs that jobs bear the names of, whose last ``lifecycle.on_remove`` is asked for.
     """
     return History(
         ancestors=frozenset(_ancestors(root, commits)),
-        on_remove=dict(_last_words(root, folders, names)),
+        on_remove=dict(_last_words(_changes(root, folders), names)) if names else {},
     )
 
 
@@ -59,56 +63,92 @@ def _ancestors(root: Path, commits: Collection[str]) -> Iterator[str]:
 # ---- specs that are gone -------------------------------------------------------------------------
 
 
-def _last_words(
-    root: Path, folders: Sequence[str], names: Collection[str]
-) -> Iterator[tuple[str, str]]:
-    """Each spec's word in the newest version of a file that had it and was changed since."""
-    left = set(names)
-    for text in _earlier_files(root, folders) if left else ():
-        words = dict(_words(text, left))
-        yield from words.items()
-        left -= words.keys()
-        if not left:
+@dataclass(frozen=True)
+class _Change:
+    """What a commit did: the specs in the files that it touched, with their words."""
+
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+
+    @property
+    def is_rename(self) -> bool:
+        """Whether it brought a spec: what went by the same commit may go on under that name."""
+        return bool(self.after.keys() - self.before.keys())
+
+
+def _last_words(changes: Iterable[_Change], names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The last word of each of these specs that is gone; ``prune`` if nothing speaks against it.
+
+    A job bears the name of one spec, and others may have shared its training or gone on with it.
+    So a spec that was renamed retains, and so does one with which, or after which, a spec went that
+    retains and of which no job bears the name.
+    """
+    seen: set[str] = set()
+    is_retained = False
+    for change in changes:
+        gone = {n: w for n, w in change.before.items() if n not in seen and n not in change.after}
+        is_retained |= any(word == _RETAIN for name, word in gone.items() if name not in names)
+        for name in gone.keys() & set(names):
+            yield name, _RETAIN if is_retained or change.is_rename else gone[name]
+        seen |= change.before.keys() | change.after.keys()
+        if seen.issuperset(names):
             return
 
 
-def _words(text: bytes, names: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The words of these specs in a file; anything but a plain ``prune`` is ``retain``."""
-    if not any(name.encode() in text for name in names):
-        return
-    documents, problems = compose(text, _FILE)
-    if problems:  # who knows what it said
-        yield from ((name, _RETAIN) for name in names if name.encode() in text)
-        return
+def _changes(root: Path, folders: Sequence[str]) -> Iterator[_Change]:
+    """The commits that touched spec files, newest first, as far as Git has the contents."""
+    commits = list(_commits(root, folders))
+    blobs = dict.fromkeys(blob for commit in commits for pair in commit for blob in pair)
+    told = _ask(root, "cat-file", "--batch", asked=blobs) if blobs else None
+    texts = dict(_contents(told or b""))
+    read = cache(lambda blob: tuple(_specs(texts[blob])))
+    for commit in commits:
+        sides = [[blob for blob in side if blob.strip("0")] for side in zip(*commit, strict=True)]
+        if not all(blob in texts for side in sides for blob in side):
+            return  # a partial clone: what lies further back may not be the last word
+        before, after = (_merged(chain.from_iterable(map(read, side))) for side in sides)
+        yield _Change(before, after)
+
+
+def _merged(specs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
     told: dict[str, set[str]] = {}
-    for item in (draft(_FILE, Path(), document)[0] for document in documents):
-        if item.text("kind") == "FineTune":
-            word = item.text("spec", "lifecycle", "on_remove") or _RETAIN
-            told.setdefault(item.text("metadata", "name") or "", set()).add(word)
-    for name in told.keys() & set(names):
-        yield name, _PRUNE if told[name] == {_PRUNE} else _RETAIN
+    for name, word in specs:
+        told.setdefault(name, set()).add(word)
+    return {name: _PRUNE if words == {_PRUNE} else _RETAIN for name, words in told.items()}
 
 
-def _earlier_files(root: Path, folders: Sequence[str]) -> Iterator[bytes]:
-    """Every earlier version of every spec file, newest first: what a commit changed or deleted."""
+def _specs(text: bytes) -> Iterator[tuple[str, str]]:
+    """Each spec in a file, and its word; anything but a plain ``prune`` is ``retain``."""
+    documents, problems = compose(text, _FILE)
+    if problems:  # who knows which specs these are, and what they say
+        yield _NAMELESS, _RETAIN
+        return
+    for document in documents:
+        if text_at(document, "kind") == "FineTune":
+            word = text_at(document, "spec", "lifecycle", "on_remove")
+            yield text_at(document, "metadata", "name") or _NAMELESS, word or _RETAIN
+
+
+def _commits(root: Path, folders: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
+    """Each commit that touched spec files, newest first: their blobs before it and after it."""
     places = [f":(literal){folder}" for folder in folders]
-    log = ("log", "--first-parent", "-m", "--raw", "-z", "--no-abbrev", "--no-renames", "--format=")
-    told = _ask(root, *log, "HEAD", "--", *places) if places else None
-    blobs = [found[1].decode() for found in _CHANGED.finditer(told or b"")]
-    unique = list(dict.fromkeys(blobs))
-    yield from _contents(_ask(root, "cat-file", "--batch", asked=unique) if unique else None)
+    told = _ask(root, *_LOG, "HEAD", "--", *places) if places else None
+    for commit in (told or b"").split(b"\0\n"):  # what follows the line of each
+        if touched := _CHANGED.findall(commit):
+            yield [(old.decode(), new.decode()) for old, new in touched]
 
 
-def _contents(told: bytes | None) -> Iterator[bytes]:
-    """The contents in an answer of ``cat-file --batch``; what is missing is left out."""
-    rest = told or b""
-    while rest:
-        head, _, rest = rest.partition(b"\n")
-        words = head.split()
-        if len(words) == 3 and words[2].isdigit():
-            size = int(words[2])
-            yield rest[:size]
-            rest = rest[size + 1 :]
+def _contents(told: bytes) -> Iterator[tuple[str, bytes]]:
+    """Object and content in an answer of ``cat-file --batch``; what is missing is left out."""
+    place = 0
+    while place < len(told):
+        end = told.index(b"\n", place)
+        name, *words = told[place:end].decode("ascii", "replace").split()
+        place = end + 1
+        if len(words) == 2 and words[1].isdigit():
+            size = int(words[1])
+            yield name, told[place : place + size]
+            place += size + 1
 
 
 # ---- asking --------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ class History:
 
     Attributes:
         ancestors: of the commits that were asked about those that HEAD contains, HEAD included.
-        on_remove: spec that is gone -> its ``lifecycle.on_remove`` in the last commit that had it.
+        on_remove: spec that is gone -> its ``lifecycle.on_remove`` in the last commit that had it;
+            ``retain`` as well where its training may have gone on as another spec's that said so.
     """
 
     ancestors: frozenset[str] = frozenset()

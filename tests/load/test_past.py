@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -119,12 +122,82 @@ def test_a_spec_that_moved_to_another_file_or_came_back_is_followed(root: Path) 
     assert words(root, "a") == {"a": "prune"}
 
 
-def test_a_spec_that_was_renamed_in_its_file_is_gone_by_its_old_name(root: Path) -> None:
+@pytest.mark.parametrize("file", ["a", "b"])
+@pytest.mark.parametrize("is_gone_too", [False, True])
+def test_a_spec_that_was_renamed_retains(root: Path, file: str, is_gone_too: bool) -> None:
     write(root, "a", PRUNE)
     commit(root)
-    write(root, "b", file="a")
+    (root / "specs/a.yaml").unlink()
+    write(root, "b", PRUNE, file=file)
+    commit(root)
+    if is_gone_too:
+        (root / f"specs/{file}.yaml").unlink()
+        commit(root)
+    assert words(root, "a") == {"a": "retain"}
+    assert words(root, "a", "b") == {"a": "retain"} | ({"b": "prune"} if is_gone_too else {})
+
+
+@pytest.mark.parametrize(("word", "told"), [("", "retain"), (PRUNE, "prune")])
+@pytest.mark.parametrize("gone", [("a b",), ("a", "b")])
+def test_a_spec_may_go_by_the_training_of_another_until_it_is_gone_itself(
+    root: Path, gone: tuple[str, ...], word: str, told: str
+) -> None:
+    write(root, "a", PRUNE)
+    write(root, "b", word)
+    commit(root)
+    for names in gone:
+        for name in names.split():
+            (root / f"specs/{name}.yaml").unlink()
+        commit(root)
+    assert words(root, "a") == {"a": told}
+    # One that a job bears the name of has a training of its own.
+    assert words(root, "a", "b") == {"a": "prune", "b": told}
+
+
+def test_a_spec_that_went_before_or_is_there_says_nothing_for_another(root: Path) -> None:
+    write(root, "a", PRUNE)
+    write(root, "b")
+    write(root, "c")
+    commit(root)
+    (root / "specs/b.yaml").unlink()
+    write(root, "c", "  seed: 1\n")
+    commit(root)
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    write(root, "c", file="moved")
+    (root / "specs/c.yaml").unlink()
     commit(root)
     assert words(root, "a") == {"a": "prune"}
+
+
+def test_a_spec_that_is_there_has_no_last_word(root: Path) -> None:
+    write(root, "a", PRUNE)
+    commit(root)
+    write(root, "a", "  seed: 1\n" + PRUNE)
+    commit(root)
+    assert words(root, "a") == {}
+
+
+def test_what_nobody_can_read_may_be_a_spec_that_retains(root: Path) -> None:
+    write(root, "a", PRUNE)
+    (root / "specs/b.yaml").write_text("kind: [")
+    commit(root)
+    for name in ("a", "b"):
+        (root / f"specs/{name}.yaml").unlink()
+        commit(root)
+    assert words(root, "a") == {"a": "retain"}
+
+
+def test_a_version_that_a_partial_clone_lacks_hides_those_before_it(root: Path) -> None:
+    write(root, "a", PRUNE)
+    commit(root)
+    write(root, "a")
+    commit(root)
+    lacking = git(root, "rev-parse", "HEAD:specs/a.yaml")
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    (root / ".git/objects" / lacking[:2] / lacking[2:]).unlink()
+    assert words(root, "a") == {}
 
 
 def test_a_spec_that_a_merge_removed_is_found(root: Path) -> None:
@@ -157,3 +230,29 @@ def test_a_project_in_a_folder_of_a_repository_asks_about_its_own_specs(root: Pa
     (root / "specs/b.yaml").unlink()
     commit(root)
     assert words(root / "team", "a", "b") == {"a": "prune"}
+
+
+# ---- long histories ------------------------------------------------------------------------------
+
+
+def versions(count: int) -> Iterator[bytes]:
+    """So many commits that change a spec of 12 kB, as `git fast-import` takes them."""
+    filler = b"# " + b"x" * 77 + b"\n"
+    spec = SPEC.format(name="b", data="one", epochs=1).encode()
+    for number in range(count):
+        text = spec + b"  seed: %d\n" % number + filler * 150
+        yield b"commit refs/heads/main\ncommitter t <t@example.invalid> 0 +0000\ndata 0\n"
+        yield b"from refs/heads/main^0\n" if number == 0 else b""
+        yield b"M 100644 inline specs/b.yaml\ndata %d\n%s\n" % (len(text), text)
+
+
+def test_a_history_is_read_in_time_that_grows_with_its_length(root: Path) -> None:
+    write(root, "a", PRUNE)
+    commit(root)
+    (root / "specs/a.yaml").unlink()
+    commit(root)
+    stream = b"".join(versions(3000))
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=root, input=stream, check=True)
+    began = process_time()
+    assert words(root, "a") == {"a": "prune"}
+    assert process_time() - began < 2.0  # 11 s if each version copied all that come after it
