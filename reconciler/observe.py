@@ -47,7 +47,7 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
         files=tuple(file for file in files if is_our_file(file, desired.owner)),
         missing_files=frozenset(_missing(jobs.values(), {file.id for file in files}, reader.now())),
         models=frozenset(_answering(reader, jobs.values(), listed)),
-        checkpoints=dict(_checkpoints(reader, jobs.values(), desired)),
+        checkpoints=dict(_checkpoints(reader, jobs.values(), book.rights, desired)),
         shutdown={model: day for model, day in sorted(listed.items()) if day},
         rights=book.rights,
         acknowledged=book.acknowledged,
@@ -131,17 +131,27 @@ def _missing(jobs: Iterable[Job], listed: Collection[str], now: int) -> Iterator
 
 
 def _checkpoints(
-    reader: Reader, jobs: Iterable[Job], desired: Desired
+    reader: Reader, jobs: Iterable[Job], rights: Iterable[Right], desired: Desired
 ) -> Iterator[tuple[str, tuple[Checkpoint, ...]]]:
     """The checkpoints of the jobs that a chain starts from at a step."""
     parents = (training.parent for training in desired.trainings)
     keys = {parent.key for parent in parents if parent and parent.checkpoint != LAST}
-    adopted = {job for t in desired.trainings if t.key in keys for job in t.adopted}
-    for job in jobs if keys else ():
-        mark = read_mark(job)
-        is_asked = job.id in adopted or (mark is not None and mark.key in keys)
-        if is_asked and job.status is JobStatus.SUCCEEDED:
+    for job in _made_for(keys, jobs, rights, desired):
+        if job.status is JobStatus.SUCCEEDED:
             yield job.id, reader.checkpoints(job.id)
+
+
+def _made_for(
+    keys: Collection[str], jobs: Iterable[Job], rights: Iterable[Right], desired: Desired
+) -> Iterator[Job]:
+    """The jobs of these run keys: by their mark, by the ledger's word, or by Git's."""
+    ours = (right for right in rights if right.claim.owner == desired.owner)
+    named = {right.closing.job_id for right in ours if right.closing and right.claim.key in keys}
+    named |= {b.job for t in desired.trainings for b in t.bindings if b.run_key in keys}
+    for job in jobs:
+        mark = read_mark(job)
+        if job.id in named or (mark and mark.key in keys):
+            yield job
 
 
 def _answering(reader: Reader, jobs: Iterable[Job], listed: Mapping[str, str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from reconciler.plan import Plan, Reason
 from reconciler.plan.saved import SavedPlan, saved_from_json, saved_to_json
 from reconciler.providers.protocol import JobRequest
 from reconciler.state import Health, Job, JobStatus, Sync
+from tests.e2e.relay import Forward, Reply, Sent
 from tests.test_engine import Scene, opened, quiet
 
 CHAIN = """\
@@ -90,6 +92,26 @@ def test_a_chain_is_trained_parents_first_each_on_what_was_made_before(scene: Sc
     one, child, grandchild = (job_of(scene, name) for name in ("one", "child", "grandchild"))
     assert child.model == f"{one.fine_tuned_model}:ckpt-step-12"
     assert grandchild.model == child.fine_tuned_model
+
+
+def test_a_chain_starts_from_a_checkpoint_of_a_parent_that_the_ledger_alone_names(
+    scene: Scene,
+) -> None:
+    scene.relay.spoil = without_marks
+    write(scene, "child", "{from: one, checkpoint: 12}")
+    [create] = trained(scene).plan.creates
+    assert (create.training.name, create.base[-3:]) == ("child", "-12")
+
+
+def without_marks(sent: Sent, forward: Forward) -> Reply:
+    """What a gateway answers that keeps no metadata."""
+    reply = forward(sent)
+    if "/fine_tuning/jobs" not in sent.path or not reply.body:
+        return reply
+    answer = json.loads(reply.body)
+    for row in answer.get("data", [answer]):
+        row["metadata"] = None
+    return replace(reply, body=json.dumps(answer).encode())
 
 
 # ---- drift ---------------------------------------------------------------------------------------
