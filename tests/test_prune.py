@@ -417,6 +417,12 @@ def test_too_many_specs_gone_at_once_look_like_a_mistake(share: float, is_refuse
     assert len(deleted(observed, names=named, max_share=share)) == 2
 
 
+def test_a_spec_whose_models_are_all_gone_is_no_longer_counted() -> None:
+    jobs = (make_job(NOW_TRAINED), make_job(GONE, number=2))
+    retired = make_observed(*jobs, models=frozenset({model(1)}))
+    assert deleted(retired, max_share=0.0) == []
+
+
 def test_a_renamed_spec_is_not_gone() -> None:
     observed = make_observed(make_job(NOW_TRAINED))
     assert deleted(observed, make_desired(make_training("new-name")), max_share=0.0) == []

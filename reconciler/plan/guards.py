@@ -9,7 +9,7 @@ from reconciler.ownership import read_mark
 from reconciler.plan.case import attempt_of
 from reconciler.plan.model import Plan
 from reconciler.plan.remedies import command, made_twice, unfreeze
-from reconciler.state import Claim, Job, JobStatus, Loaded, Observed, Right
+from reconciler.state import Claim, Job, Loaded, Observed, Right
 
 SHOWN = 3
 """How many things of one kind a message names."""
@@ -85,26 +85,26 @@ def guard_share(
 ) -> None:
     """An empty checkout, a wrong branch or a wrong folder: too many specs are gone at once.
 
-    A spec that was renamed is not gone: its training is needed.
+    A spec that was renamed is not gone: its training is needed. One whose models are all gone does
+    not count: it was retired long ago.
 
     Args:
         plan: whose jobs.
         observed: the jobs.
         names, keys: of the specs and trainings that there are.
-        most: the greatest share of all that ever had a model that may be gone.
+        most: the greatest share of all with a model that answers that may be gone.
 
     Raises:
         Guarded: more are gone.
     """
-    marks = [read_mark(job) for job in observed.jobs if job.status is JobStatus.SUCCEEDED]
-    ours = [mark for mark in marks if mark and mark.owner == plan.owner]
-    ever = {mark.name for mark in ours}
-    there = {mark.name for mark in ours if mark.name in names or mark.key in keys}
-    gone = sorted(ever - there)
-    if ever and len(gone) / len(ever) > most:
+    there = [job for job in observed.jobs if job.fine_tuned_model in observed.models]
+    marks = [mark for job in there if (mark := read_mark(job)) and mark.owner == plan.owner]
+    known = {mark.name for mark in marks}
+    gone = sorted(known - {m.name for m in marks if m.name in names or m.key in keys})
+    if known and len(gone) / len(known) > most:
         command_line = command(plan.endpoint, "prune", *gone[:SHOWN])
         raise Guarded(
-            f"{len(gone)} of {len(ever)} specs are gone, more than spec.prune.max_share "
+            f"{len(gone)} of {len(known)} specs with a model are gone, more than spec.prune.max_share "
             f"({most:g}) takes for meant. Check that this is the right branch and folder; if they "
             f"are gone for good, name them ({command_line}), or raise spec.prune.max_share in "
             "reconciler.yaml"

@@ -80,8 +80,8 @@ _WITHOUT_A_GUARD: Final = tuple(
         (
             "budget of a month",
             "policy/budget.py",
-            "    if asked_for(plan) and _usd(plan) > left:",
-            "    if False:",
+            "    elif _usd(plan) > round(most - plan.billed_usd, USD_DIGITS):",
+            "    elif False:",
             "what a month spends is within its budget",
         ),
         (
