@@ -322,7 +322,7 @@ class Prune(Document):
     per_run: Annotated[int, Field(ge=1)] = Field(20, description="objects deleted in one run")
     max_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.5,
-        description="share of the specs with a model beyond which their being gone looks like a mistake",
+        description="share of the specs with a model that may be gone before it looks a mistake",
     )
 
 
