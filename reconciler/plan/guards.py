@@ -105,7 +105,7 @@ def guard_share(
         command_line = command(plan.endpoint, "prune", *gone[:SHOWN])
         raise Guarded(
             f"{len(gone)} of {len(known)} specs with a model are gone, more than "
-            f"spec.prune.max_share ({most:g}) takes for meant. Check that this is the right branch and folder; if they "
-            f"are gone for good, name them ({command_line}), or raise spec.prune.max_share in "
+            f"spec.prune.max_share ({most:g}) takes for meant. Check that this is the right branch "
+            f"and folder; if they are gone for good, name them ({command_line}), or raise spec.prune.max_share in "
             "reconciler.yaml"
         )
