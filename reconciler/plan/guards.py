@@ -106,6 +106,6 @@ def guard_share(
         raise Guarded(
             f"{len(gone)} of {len(known)} specs with a model are gone, more than "
             f"spec.prune.max_share ({most:g}) takes for meant. Check that this is the right branch "
-            f"and folder; if they are gone for good, name them ({command_line}), or raise spec.prune.max_share in "
-            "reconciler.yaml"
+            f"and folder; if they are gone for good, name them ({command_line}), or raise "
+            "spec.prune.max_share in reconciler.yaml"
         )
