@@ -190,6 +190,18 @@ def test_a_load_error_an_empty_checkout_or_a_dirty_one_stops_before_any_request(
     assert shop.onlooker.calls() == before
 
 
+def test_a_checkout_that_leaves_out_a_spec_of_head_deletes_nothing(shop: Shop) -> None:
+    shop.spec("one", "other")
+    git(shop.root, "update-index", "--skip-worktree", "specs/one.yaml")
+    (shop.root / "specs/one.yaml").unlink()
+    assert not read_revision(shop.root).is_dirty
+    with pytest.raises(Guarded, match=r"specs/one\.yaml.*--no-skip-worktree"):
+        shop.prune()
+    with pytest.raises(Guarded):
+        shop.prune(names=frozenset({"one"}))
+    assert shop.held == (3, 2)
+
+
 def test_a_list_that_may_not_be_whole_deletes_nothing(shop: Shop) -> None:
     shop.onlooker.break_down({"faults": [{"what": "empty_page", "on": "list_jobs"}]})
     with pytest.raises(ScanIncomplete):

@@ -20,7 +20,7 @@ from reconciler.engine.passes import (
 )
 from reconciler.observe import observe, prove_absence
 from reconciler.plan import Reason
-from reconciler.plan.guards import guard_checkout
+from reconciler.plan.guards import guard_checkout, guard_sight
 from reconciler.plan.prune import REASONS, Asked, Pruning, agreed, make_pruning, questions
 from reconciler.resolve import resolve
 from reconciler.spec import Prune
@@ -94,6 +94,7 @@ def _looking(request: PruneRequest, world: World) -> Iterator[tuple[Scene, Pruni
         # Nothing is deleted but after every job and file was looked at.
         observed = prove_absence(connection.reader, observed, desired)
         history = world.history(loaded, *questions(desired, observed))
+        guard_sight(history)
         plan = decide(scene, observed)
         wanted = _asked(request, loaded.project.spec.prune)
         yield scene, make_pruning(plan, desired, observed, history, wanted)

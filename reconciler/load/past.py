@@ -1,11 +1,14 @@
 """What earlier commits say: which of them HEAD contains, and the last word of specs that are gone.
 
+And what of HEAD itself the checkout doesn't show.
+
 Git is asked by its command: no prompts, no lazy fetch. What it can't tell (no checkout, a shallow
 clone, no Git) is left out, and whoever asks keeps what hangs on it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess  # git is asked by its command, with fixed arguments
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from reconciler.load.compose import compose, text_at
+from reconciler.load.flaw import printable
 from reconciler.load.revision import TIMEOUT, environment
 from reconciler.state import History
 
@@ -22,6 +26,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LOG = ("log", "--first-parent", "-m", "--raw", "-z", "--no-abbrev", "--no-renames", "--format=%H")
 # COMMIT<NUL><LF>:100644 000000 OLD NEW D<NUL>specs/a.yaml<NUL>...
 _CHANGED = re.compile(rb":\d+ \d+ ([0-9a-f]+) ([0-9a-f]+) [AMDT]\0[^\0]+\.ya?ml\0", re.IGNORECASE)
+# S specs/a.yaml<NUL>: skip-worktree; a small letter: assume-unchanged
+_FLAGGED = re.compile(rb"(?:S|[a-z]) ([^\0]+)")
 _GIT = ("git", "-c", "protocol.allow=never")
 _OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
 _FILE = "earlier.yaml"
@@ -43,6 +49,7 @@ def read_history(
     return History(
         ancestors=frozenset(_ancestors(root, commits)),
         on_remove=dict(_last_words(_changes(root, folders), names)) if names else {},
+        overlooked=tuple(sorted(set(_overlooked(root, folders)))),
     )
 
 
@@ -131,7 +138,7 @@ def _specs(text: bytes) -> Iterator[tuple[str, str]]:
 
 def _commits(root: Path, folders: Sequence[str]) -> Iterator[list[tuple[str, str]]]:
     """Each commit that touched spec files, newest first: their blobs before it and after it."""
-    places = [f":(literal){folder}" for folder in folders]
+    places = _places(folders)
     told = _ask(root, *_LOG, "HEAD", "--", *places) if places else None
     for commit in (told or b"").split(b"\0\n"):  # what follows the line of each
         if touched := _CHANGED.findall(commit):
@@ -149,6 +156,36 @@ def _contents(told: bytes) -> Iterator[tuple[str, bytes]]:
             size = int(words[1])
             yield name, told[place : place + size]
             place += size + 1
+
+
+# ---- what the checkout doesn't show --------------------------------------------------------------
+
+
+def _overlooked(root: Path, folders: Sequence[str]) -> Iterator[str]:
+    """Specs that a sparse checkout may leave out, and files that Git doesn't look at for changes.
+
+    Other files that are left out are missed by the specs that need them. Where Git can't tell, it
+    may be any spec.
+    """
+    specs, files = _flagged(root, _places(folders)), _flagged(root, ["."])
+    if specs is None or files is None:
+        yield from folders
+        return
+    yield from (printable(file) for file in specs if file.lower().endswith((".yaml", ".yml")))
+    yield from (printable(file) for file in files if (root / file).exists())
+
+
+def _flagged(root: Path, places: Sequence[str]) -> list[str] | None:
+    """Files of the index that ``git status`` takes for unchanged without a look."""
+    told = _ask(root, "ls-files", "-v", "-z", "--", *places)
+    if told is None:
+        return None
+    found = map(_FLAGGED.fullmatch, told.split(b"\0"))
+    return [os.fsdecode(flagged[1]) for flagged in found if flagged]
+
+
+def _places(folders: Sequence[str]) -> list[str]:
+    return [f":(literal){folder}" for folder in folders]
 
 
 # ---- asking --------------------------------------------------------------------------------------

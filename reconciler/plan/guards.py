@@ -9,7 +9,7 @@ from reconciler.ownership import read_mark
 from reconciler.plan.case import attempt_of
 from reconciler.plan.model import Plan
 from reconciler.plan.remedies import command, made_twice, unfreeze
-from reconciler.state import Claim, Job, Loaded, Observed, Right
+from reconciler.state import Claim, History, Job, Loaded, Observed, Right
 
 SHOWN = 3
 """How many things of one kind a message names."""
@@ -35,6 +35,23 @@ def guard_checkout(loaded: Loaded) -> None:
         raise Guarded(
             "nothing is deleted while the checkout has changes that no commit holds: commit or "
             "stash them, and call again"
+        )
+
+
+def guard_sight(history: History) -> None:
+    """Only what HEAD says is needed, and not what a part of it or unseen changes say.
+
+    Raises:
+        Guarded: the checkout leaves out specs, or Git was told not to look at files.
+    """
+    if hidden := history.overlooked:
+        more = f" and {len(hidden) - SHOWN} more" if len(hidden) > SHOWN else ""
+        raise Guarded(
+            "nothing is deleted while the checkout leaves out specs that HEAD has, or may hold "
+            f"changes that Git was told to overlook: {', '.join(hidden[:SHOWN])}{more}. Call it in "
+            "a full clone, or have them checked out and looked at again (git sparse-checkout "
+            "disable; git update-index --no-skip-worktree FILE; git update-index "
+            "--no-assume-unchanged FILE)"
         )
 
 

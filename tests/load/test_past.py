@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from time import process_time
 
 import pytest
 
@@ -35,6 +34,10 @@ def commit(root: Path) -> str:
 
 def words(root: Path, *names: str) -> dict[str, str]:
     return dict(read_history(root, ["specs"], (), names).on_remove)
+
+
+def overlooked(root: Path) -> tuple[str, ...]:
+    return read_history(root, ["specs"], (), ()).overlooked
 
 
 def ancestors(root: Path, *commits: str) -> set[str]:
@@ -246,13 +249,62 @@ def versions(count: int) -> Iterator[bytes]:
         yield b"M 100644 inline specs/b.yaml\ndata %d\n%s\n" % (len(text), text)
 
 
-def test_a_history_is_read_in_time_that_grows_with_its_length(root: Path) -> None:
+def test_a_long_history_is_read_to_its_beginning(root: Path) -> None:
     write(root, "a", PRUNE)
     commit(root)
     (root / "specs/a.yaml").unlink()
     commit(root)
     stream = b"".join(versions(3000))
     subprocess.run(["git", "fast-import", "--quiet"], cwd=root, input=stream, check=True)
-    began = process_time()
     assert words(root, "a") == {"a": "prune"}
-    assert process_time() - began < 2.0  # 11 s if each version copied all that come after it
+
+
+# ---- what the checkout doesn't show --------------------------------------------------------------
+
+
+@pytest.fixture
+def full(root: Path) -> Path:
+    """A checkout with a spec in each of two folders, both of which once said prune; and data."""
+    for folder in ("specs/x", "specs/y", "data", "docs"):
+        (root / folder).mkdir()
+    write(root, "a", PRUNE, file="x/a")
+    write(root, "b", PRUNE, file="y/b")
+    for file in ("data/one.jsonl", "docs/note.txt"):
+        (root / file).write_text("as it was committed")
+    commit(root)
+    write(root, "b", "  seed: 1\n" + PRUNE, file="y/b")
+    commit(root)
+    return root
+
+
+def test_a_whole_checkout_overlooks_nothing(full: Path) -> None:
+    assert overlooked(full) == ()
+
+
+def test_a_spec_that_a_sparse_checkout_leaves_out_is_not_gone(full: Path) -> None:
+    git(full, "sparse-checkout", "set", "specs/x")
+    assert not (full / "specs/y").exists()
+    assert git(full, "status", "--porcelain") == ""
+    assert words(full, "b") == {}
+    assert overlooked(full) == ("specs/y/b.yaml",)
+
+
+@pytest.mark.parametrize("flag", ["--skip-worktree", "--assume-unchanged"])
+@pytest.mark.parametrize("text", [None, "edited"])
+@pytest.mark.parametrize("file", ["specs/y/b.yaml", "data/one.jsonl"])
+def test_what_git_was_told_not_to_look_at_is_overlooked(
+    full: Path, flag: str, text: str | None, file: str
+) -> None:
+    git(full, "update-index", flag, file)
+    (full / file).unlink()
+    if text:
+        (full / file).write_text(text)
+    assert git(full, "status", "--porcelain") == ""
+    assert words(full, "b") == {}
+    # Data that is not there is missed by the specs that need it.
+    is_missed_elsewhere = file.startswith("data/") and text is None
+    assert overlooked(full) == (() if is_missed_elsewhere else (file,))
+
+
+def test_where_git_can_t_tell_every_spec_folder_is_overlooked(tmp_path: Path) -> None:
+    assert overlooked(tmp_path) == ("specs",)
