@@ -56,6 +56,13 @@ class Mark:
         """The training fields it had; empty if they were not written, or are damaged."""
         return _read_fields(self.written)
 
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The digests of its files by role; empty if they were not written, or were too long."""
+        dataset = self.fields.get("dataset")
+        told = dataset.items() if isinstance(dataset, dict) else ()
+        return {role: digest for role, digest in told if isinstance(digest, str)}
+
 
 def training_fields(training: Training) -> dict[str, object]:
     """The training fields as they are written, data by digest: what differences are worded in."""

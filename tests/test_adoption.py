@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from reconciler.catalog import load_catalog
+from reconciler.ownership import SPEC
 from reconciler.plan import Cancel, Plan, Reason
 from reconciler.plan.adoption import contradictions
 from reconciler.state import Binding, Health, Job, JobStatus, Parent, Sync, Training
-from tests.make import make_desired, make_job, make_observed, make_training, plan_for
+from tests.make import make_desired, make_facts, make_job, make_observed, make_training, plan_for
 
 TRAINING = make_training(hyperparameters={"n_epochs": 3, "learning_rate_multiplier": 0.1})
 ADOPTS = replace(TRAINING, bindings=(Binding("ftjob-1", TRAINING.key),))
@@ -62,6 +63,24 @@ def test_a_field_that_a_job_shows_to_be_another_contradicts_it(
 )
 def test_what_either_side_leaves_unsaid_contradicts_nothing(shown: dict[str, Any]) -> None:
     assert list(contradictions(TRAINING, unmarked(**shown), load_catalog())) == []
+
+
+def test_data_that_a_job_s_own_mark_shows_to_be_another_contradicts_it() -> None:
+    both = make_training(validation=make_facts("held out"))
+    for role in ("training", "validation"):
+        other = replace(both, **{role: make_facts("other")})
+        ((field, told),) = contradictions(other, make_job(both), load_catalog())
+        assert field == f"dataset.{role}"
+        assert told.startswith(f"its {role} file was sha256:")
+    (held,) = plan(replace(ADOPTS, training=make_facts("other")), make_job(TRAINING)).resources
+    assert held.condition.reason == Reason.ADOPTION_CONTRADICTED
+
+
+@pytest.mark.parametrize("written", ["", "{}", '{"dataset":"digest:1"}', '{"dataset":{}}', "["])
+def test_data_that_a_mark_does_not_tell_contradicts_nothing(written: str) -> None:
+    job = make_job(TRAINING)
+    job = replace(job, metadata={**job.metadata, SPEC: written})
+    assert list(contradictions(TRAINING, job, load_catalog())) == []
 
 
 def test_what_a_chain_starts_from_has_another_name_at_each_endpoint() -> None:

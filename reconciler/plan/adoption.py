@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from math import isclose
 
 from reconciler.catalog import Catalog
+from reconciler.ownership import read_mark
 from reconciler.spec import AUTO
 from reconciler.state import Job, Training
 
 UNSAID = (None, AUTO)
 """A field that says this leaves it to the service, and equals whatever that chose."""
+SHOWN = len("sha256:") + 12
+"""As much of a digest as tells it from another."""
 
 
 def contradictions(training: Training, job: Job, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -26,6 +29,18 @@ def contradictions(training: Training, job: Job, catalog: Catalog) -> Iterator[t
     for name, value in wanted.items():
         if value not in UNSAID and shown.get(name) not in UNSAID and not _same(value, shown[name]):
             yield name, f"its {name} is {shown[name]}, not {value}"
+    yield from _other_data(training, job)
+
+
+def _other_data(training: Training, job: Job) -> Iterator[tuple[str, str]]:
+    """The files of which the job's own mark tells another digest, if it tells one."""
+    mark = read_mark(job)
+    sent = mark.digests if mark else {}
+    for role, facts in (("training", training.training), ("validation", training.validation)):
+        wanted = f"sha256:{facts.sha256}" if facts else ""
+        was = sent.get(role, wanted)
+        if wanted and was != wanted:
+            yield f"dataset.{role}", f"its {role} file was {was[:SHOWN]}, not {wanted[:SHOWN]}"
 
 
 def _fields(of: Training | Job) -> dict[str, object]:

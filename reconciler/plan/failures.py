@@ -124,6 +124,4 @@ def _role(job: Job) -> str:
 
 
 def _sent(job: Job, mark: Mark, role: str) -> SentFile:
-    dataset = mark.fields.get("dataset")
-    digest = dataset.get(role, "") if isinstance(dataset, dict) else ""
-    return (base_name(job.model), job.method, role, str(digest))
+    return (base_name(job.model), job.method, role, mark.digests.get(role, ""))
