@@ -6,7 +6,7 @@ only by a complete scan of every job and file, which comes before a create and o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.ledger import Ledger
@@ -46,7 +46,7 @@ def observe(reader: Reader, ledger: Ledger, endpoint: Endpoint, desired: Desired
         jobs=_by_age(jobs.values()),
         files=tuple(file for file in files if is_our_file(file, desired.owner)),
         missing_files=frozenset(_missing(jobs.values(), {file.id for file in files}, reader.now())),
-        models=frozenset(_answering(reader, jobs.values(), listed)),
+        models=frozenset(_answering(reader, jobs.values(), listed, desired)),
         checkpoints=dict(_checkpoints(reader, jobs.values(), book.rights, desired)),
         shutdown={model: day for model, day in sorted(listed.items()) if day},
         rights=book.rights,
@@ -76,8 +76,8 @@ def prove_absence(reader: Reader, observed: Observed, desired: Desired) -> Obser
         if read_mark(job) is None:
             latest_unmarked = max(latest_unmarked, job.created_at)
     jobs = known | found
-    new = (job for job in found.values() if job.fine_tuned_model not in observed.models)
-    models = observed.models | set(_answering(reader, new, {}))
+    new = (job for job in found.values() if job != known.get(job.id))
+    models = observed.models | set(_answering(reader, new, observed.models, desired))
     return replace(
         observed,
         taken_at=began,
@@ -154,12 +154,33 @@ def _made_for(
             yield job
 
 
-def _answering(reader: Reader, jobs: Iterable[Job], listed: Mapping[str, str]) -> Iterator[str]:
-    """The models of succeeded jobs that answer; the list may lag, so a missing one is asked for."""
+def _answering(
+    reader: Reader, jobs: Iterable[Job], listed: Collection[str], desired: Desired
+) -> Iterator[str]:
+    """The models of succeeded jobs that answer.
+
+    The list may lag, so a missing one that somebody needs is asked for. Of all others the list is
+    believed: each that was ever pruned would cost a request in every pass.
+    """
+    is_needed = _needed(desired)
     for job in jobs:
         model = job.fine_tuned_model if job.status is JobStatus.SUCCEEDED else None
-        if model and (model in listed or reader.model_answers(model)):
+        if model and (model in listed or (is_needed(job) and reader.model_answers(model))):
             yield model
+
+
+def _needed(desired: Desired) -> Callable[[Job], bool]:
+    """Whether a job may be what a spec, an adoption or a chain asks for; one without our mark may."""
+    parents = {t.parent.key for t in desired.trainings if t.parent}
+    keys = parents | {t.key for t in desired.trainings}
+    bound = {binding.job for t in desired.trainings for binding in t.bindings}
+
+    def is_needed(job: Job) -> bool:
+        mark = read_mark(job)
+        is_ours = mark is not None and mark.owner == desired.owner
+        return not is_ours or job.id in bound or (mark is not None and mark.key in keys)
+
+    return is_needed
 
 
 def _by_id(jobs: Iterable[Job]) -> dict[str, Job]:

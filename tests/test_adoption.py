@@ -67,8 +67,11 @@ def test_what_either_side_leaves_unsaid_contradicts_nothing(shown: dict[str, Any
 
 def test_data_that_a_job_s_own_mark_shows_to_be_another_contradicts_it() -> None:
     both = make_training(validation=make_facts("held out"))
-    for role in ("training", "validation"):
-        other = replace(both, **{role: make_facts("other")})
+    changed: dict[str, dict[str, Any]] = {
+        role: {role: make_facts("other")} for role in ("training", "validation")
+    }
+    for role, change in changed.items():
+        other = replace(both, **change)
         ((field, told),) = contradictions(other, make_job(both), load_catalog())
         assert field == f"dataset.{role}"
         assert told.startswith(f"its {role} file was sha256:")

@@ -144,6 +144,19 @@ def job_of_trained(scene: Scene) -> Job:
     return job_of(scene)
 
 
+def test_a_model_that_nobody_needs_and_that_is_gone_costs_no_request_in_a_pass(
+    scene: Scene,
+) -> None:
+    model = job_of_trained(scene).fine_tuned_model
+    assert model is not None
+    scene.spec(epochs=3)
+    trained(scene)
+    scene.provider.delete_model(model)
+    scene.relay.sent.clear()
+    look(scene.request, scene.world)
+    assert not [sent.path for sent in scene.relay.sent if "/models/" in sent.path]
+
+
 # ---- adoption ------------------------------------------------------------------------------------
 
 

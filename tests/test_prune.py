@@ -426,3 +426,18 @@ def test_a_spec_whose_models_are_all_gone_is_no_longer_counted() -> None:
 def test_a_renamed_spec_is_not_gone() -> None:
     observed = make_observed(make_job(NOW_TRAINED))
     assert deleted(observed, make_desired(make_training("new-name")), max_share=0.0) == []
+
+
+@pytest.mark.parametrize(
+    ("base", "stays"),
+    [
+        (f"ft:{NOW_TRAINED.model}:{OWNER}::otherid:ckpt-step-88", True),
+        (f"ft:{NOW_TRAINED.model}:another::otherid:ckpt-step-88", False),
+        (f"{model(9)}:ckpt-step-88", False),
+    ],
+)
+def test_a_checkpoint_with_an_id_of_its_own_may_be_any_like_model_s(base: str, stays: bool) -> None:
+    living = make_job(GONE, JobStatus.RUNNING, number=2, model=base)
+    assert deleted(beside_today(make_job(EARLIER[0]), living), keep=0) == (
+        [] if stays else [model(1)]
+    )

@@ -97,6 +97,7 @@ class _Judged:
         return self.delete.id
 
 
+CHECKPOINT = ":ckpt-step-"
 NOT_REPLACED = "nothing has taken their place yet"
 FOR_A_REVERT = "so that a revert costs nothing (spec.prune.keep)"
 RETAINED = "lifecycle.on_remove said retain, or Git doesn't tell; name them to delete them"
@@ -288,10 +289,22 @@ def _bases(doomed: Collection[str], scene: _Scene) -> Iterator[str]:
     """Those of these models that a job was trained on which isn't one of theirs itself."""
     jobs = (job for job in scene.observed.jobs if _keeps(job, doomed, scene))
     named = (training.model for training in scene.desired.trainings)
-    used = [*(job.model for job in jobs), *named, *scene.observed.used_elsewhere]
-    for name in used:
-        # A checkpoint is named after its model: MODEL:ckpt-step-NUMBER.
-        yield from (model for model in doomed if name == model or name.startswith(f"{model}:"))
+    made = {job.fine_tuned_model for job in scene.observed.jobs}
+    for name in {*(job.model for job in jobs), *named, *scene.observed.used_elsewhere}:
+        yield from (model for model in doomed if _may_rest_on(name, model, made))
+
+
+def _may_rest_on(name: str, model: str, made: Collection[str | None]) -> bool:
+    """Whether a base is a model, or may be a checkpoint of it.
+
+    A checkpoint is MODEL:ckpt-step-NUMBER, or has an id of its own in place of its model's: then it
+    may be one of any model with the same base, organisation and suffix.
+    """
+    whole, is_checkpoint, _ = name.partition(CHECKPOINT)
+    if whole == model:
+        return True
+    is_named_alone = bool(is_checkpoint) and whole not in made
+    return is_named_alone and whole.rpartition(":")[0] == model.rpartition(":")[0]
 
 
 def _keeps(job: Job, doomed: Collection[str], scene: _Scene) -> bool:
