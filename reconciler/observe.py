@@ -170,7 +170,7 @@ def _answering(
 
 
 def _needed(desired: Desired) -> Callable[[Job], bool]:
-    """Whether a job may be what a spec, an adoption or a chain asks for; one without our mark may."""
+    """Whether a job may be what a spec, an adoption or a chain asks for; one unmarked may."""
     parents = {t.parent.key for t in desired.trainings if t.parent}
     keys = parents | {t.key for t in desired.trainings}
     bound = {binding.job for t in desired.trainings for binding in t.bindings}
