@@ -148,6 +148,8 @@ class _Run:
         return Outcome(action, Result.DONE, f"{job.id} {job.status}", job.id)
 
     def _delete(self, action: Delete) -> Outcome:
+        if self.stop:
+            return Outcome(action, Result.SKIPPED, self.stop)
         writer = self.effects.writer
         try:
             match action.what:
@@ -158,6 +160,8 @@ class _Run:
                 case _:
                     assert_never(action.what)
         except ProviderError as error:
+            # What a model was made with goes after it, and never without it.
+            self.stop = "what was to go before it could not be deleted"
             return Outcome(action, Result.FAILED, str(error))
         return Outcome(action, Result.DONE, f"{action.id} deleted")
 

@@ -222,15 +222,15 @@ def test_a_plan_by_which_not_everything_was_looked_at_deletes_nothing(shop: Shop
     assert shop.held == (3, 2)
 
 
-def test_a_refusal_is_told_and_the_rest_goes_on(shop: Shop) -> None:
+def test_after_a_refusal_nothing_goes_that_the_model_was_made_with(shop: Shop) -> None:
     refuse = {"what": "refuse", "on": "delete_model", "status": 403, "times": 1}
     shop.onlooker.break_down({"faults": [refuse]})
     assert [outcome.result for outcome in shop.prune().outcomes] == [
         Result.FAILED,
-        Result.DONE,
-        Result.DONE,
+        Result.SKIPPED,
+        Result.SKIPPED,
     ]
-    assert [outcome.result for outcome in shop.prune().outcomes] == [Result.DONE]
+    assert [outcome.result for outcome in shop.prune().outcomes] == [Result.DONE] * 3
     assert shop.held == (1, 1)
 
 
