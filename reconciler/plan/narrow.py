@@ -40,7 +40,7 @@ def narrowed(plan: Plan, agreed: Agreed) -> Plan:
 def _kept(plan: Plan, agreed: Agreed) -> Iterator[Action]:
     creates = [create for create in plan.creates if create.key in agreed.creates]
     files = {name for create in creates for name in create.files}
-    names = {name for create in creates for name in create.used_by}
+    gone = {n for c in plan.creates if c.key not in agreed.creates for n in c.used_by}
     for action in plan.actions:
         match action:
             case Create() if action.key in agreed.creates:
@@ -48,7 +48,7 @@ def _kept(plan: Plan, agreed: Agreed) -> Iterator[Action]:
             case Cancel() if action.job_id in agreed.cancels:
                 yield action
             case Upload() if action.file_name in files:
-                yield replace(action, used_by=tuple(n for n in action.used_by if n in names))
+                yield replace(action, used_by=tuple(n for n in action.used_by if n not in gone))
             case Wait() if agreed.is_about(action.key):
                 yield action
             case _:
