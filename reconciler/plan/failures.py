@@ -99,9 +99,12 @@ _ROLES = ("training", "validation")
 
 def failed_files(marks: Collection[tuple[Job, Mark]]) -> Mapping[SentFile, Job]:
     """Files that are bad by a job's word, and that no job was ever trained on -> that job."""
+    bad = [(job, mark) for job, mark in marks if _is_bad_data(job)]
+    if not bad:  # the usual case: no job's mark has to be read further
+        return {}
     trained = [(job, mark) for job, mark in marks if job.status is JobStatus.SUCCEEDED]
     good = {_sent(job, mark, role) for job, mark in trained for role in _ROLES}
-    failed = ((job, _sent(job, mark, _role(job))) for job, mark in marks if _is_bad_data(job))
+    failed = ((job, _sent(job, mark, _role(job))) for job, mark in bad)
     return {sent: job for job, sent in failed if sent not in good}
 
 

@@ -82,11 +82,10 @@ def _generation(
     job: Job, mark: Mark | None, bound: str, training: Training, observed: Observed, tariff: Tariff
 ) -> Generation:
     billed, key = bill_of(job, tariff), bound or (mark.key if mark else "")
-    dataset = mark.fields.get("dataset") if mark else None
     return Generation(
         key=key,
         commit=mark.commit if mark else "",
-        dataset=str(dataset.get("training", "")) if isinstance(dataset, dict) else "",
+        dataset=mark.digests.get("training", "") if mark else "",
         job_id=job.id,
         status=job.status,
         created_at=job.created_at,

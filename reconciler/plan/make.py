@@ -151,9 +151,11 @@ def _our_marks(owner: str, jobs: Iterable[Job]) -> list[tuple[Job, Mark]]:
 
 def _month(scene: _Scene) -> Month:
     """What was billed this month for our jobs; one without a mark by what its training takes."""
+    keys = {claim.key for claim in scene.named.values()}
     tokens = {
         training.key: estimate(training, scene.tariff.catalog, scene.tariff.prices).trained_tokens
         for training in scene.desired.trainings
+        if training.key in keys
     }
     ours = (job for job in scene.observed.jobs if _is_ours(job, scene))
     expected = {job: tokens.get(claim.key, 0) for job, claim in scene.named.items()}
